@@ -1,0 +1,80 @@
+# Tocsin. `make demo` and `make test` set up what they need; `make help` lists the rest.
+
+PYTHON ?= python3
+STAGE ?= dev
+UPGRADE ?=
+
+BIN := .venv/bin
+# A stamp: newer than what it was made from means that the environment is ready.
+READY := .venv/.ready
+LOCK := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-config $(UPGRADE)
+
+export SAM_CLI_TELEMETRY := 0
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check up invoke build deploy bench golden lock setup prometheus clean distclean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) prometheus ## One alert, end to end, on this machine: a real Prometheus, every channel, the escalation
+	@$(BIN)/python -m dev.demo
+
+test: $(READY) prometheus ## Run every test
+	@$(BIN)/pytest
+
+check: $(READY) prometheus ## Format, lint, strict types, template, rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/sam validate --lint --template template.yaml --region eu-west-1
+	$(BIN)/cfn-lint --non-zero-exit-code error template.yaml
+	$(BIN)/pytest -q tests/template
+	"$$(scripts/prometheus promtool)" check rules functions/config/rules/*.yml
+
+up: $(READY) prometheus ## Keep the local stack running and print its addresses
+	@$(BIN)/python -m dev.stack
+
+invoke: $(READY) ## Run one function on one event: make invoke FUNCTION=EvaluateFunction EVENT=events/evaluate/schedule.json
+	@test -n "$(FUNCTION)" -a -n "$(EVENT)" || { echo "usage: make invoke FUNCTION=EvaluateFunction EVENT=events/…json" >&2; exit 2; }
+	@$(BIN)/python -m dev.invoke "$(FUNCTION)" "$(EVENT)"
+
+build: $(READY) ## Build what is deployed, into .aws-sam (arm64, python3.13)
+	@python="$$(scripts/python 3.13)" && PATH="$$(dirname "$$python"):$$PATH" $(BIN)/sam build
+
+deploy: build ## Deploy to AWS: make deploy STAGE=dev
+	$(BIN)/sam deploy --config-env "$(STAGE)"
+
+bench: $(READY) prometheus ## Count calls and units of a tick, measure cold starts
+	@$(BIN)/python -m dev.bench
+
+golden: $(READY) prometheus ## Rewrite the golden files; then read the diff
+	GOLDEN=1 $(BIN)/pytest -q --ignore=tests/stack
+	git --no-pager diff --stat -- tests
+
+lock: .venv-lock/.ready ## Pin the dependencies anew; UPGRADE=--upgrade takes newer ones
+	$(LOCK) requirements/dev.in --output-file requirements/dev.txt
+	$(LOCK) functions/requirements.in --constraints requirements/dev.txt --output-file functions/requirements.txt
+	$(LOCK) requirements/lambda-runtime.in --constraints requirements/dev.txt --output-file requirements/lambda-runtime.txt
+	$(LOCK) requirements/lock.in --output-file requirements/lock.txt
+
+setup: $(READY) prometheus ## Only set up: the environment in .venv and a Prometheus
+
+clean: ## Remove what was built and cached, but not .venv
+	rm -rf .aws-sam build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find functions dev tests scripts -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+distclean: clean ## Remove the environments too
+	rm -rf .venv .venv-lock
+
+prometheus:
+	@scripts/prometheus >/dev/null
+
+$(READY): requirements/dev.txt pyproject.toml scripts/venv scripts/python
+	@PYTHON="$(PYTHON)" scripts/venv .venv requirements/dev.txt
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-lock/.ready: requirements/lock.txt scripts/venv scripts/python
+	@PYTHON="$(PYTHON)" scripts/venv .venv-lock requirements/lock.txt
+	@touch $@
