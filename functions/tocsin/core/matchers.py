@@ -1,0 +1,64 @@
+"""Matchers: conditions on one label, as routes, silences and inhibit rules write them.
+
+An absent label counts as an empty one, and a regular expression matches the whole value. Patterns are handed in
+compiled, so that the core depends on no regular-expression engine.
+
+Source: https://github.com/prometheus/alertmanager/blob/main/pkg/labels/matcher.go
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from .labels import quote
+
+
+class Pattern(Protocol):
+    """A compiled regular expression."""
+
+    def fullmatch(self, text: str, /) -> object | None: ...
+
+
+
+class MatchType(StrEnum):
+    EQUAL = "="
+    NOT_EQUAL = "!="
+    REGEXP = "=~"
+    NOT_REGEXP = "!~"
+
+    @property
+    def is_regexp(self) -> bool:
+        return self in (MatchType.REGEXP, MatchType.NOT_REGEXP)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Matcher:
+    """One condition; `pattern` is there when the type is a regular expression, and only then."""
+
+    name: str
+    type: MatchType
+    value: str
+    pattern: Pattern | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.type.is_regexp != (self.pattern is not None):
+            raise ValueError(f"matcher {self}: a compiled pattern belongs to regular expressions, and only to them")
+
+    def __str__(self) -> str:
+        return f"{self.name}{self.type}{quote(self.value)}"
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Say whether the label set fulfils this condition."""
+        value = labels.get(self.name, "")
+        if self.pattern is not None:
+            found = self.pattern.fullmatch(value) is not None
+            return found == (self.type is MatchType.REGEXP)
+        return (value == self.value) == (self.type is MatchType.EQUAL)
+
+
+def matches_all(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
+    """Say whether the label set fulfils every condition; no condition is fulfilled by all."""
+    return all(matcher.matches(labels) for matcher in matchers)

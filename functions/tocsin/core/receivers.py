@@ -1,0 +1,48 @@
+"""Receivers: who can be told, and by which integrations.
+
+An integration is one block under a receiver. Each keeps its own record of what it was last told, so that a failing one
+never hides behind one that worked.
+
+Source: https://prometheus.io/docs/alerting/latest/configuration/#receiver
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NewType
+
+IntegrationKey = NewType("IntegrationKey", str)
+
+
+class Kind(StrEnum):
+    """The integrations that can be sent to."""
+
+    SLACK = "slack"
+    PAGERDUTY = "pagerduty"
+    EMAIL = "email"
+    SNS = "sns"
+
+
+@dataclass(frozen=True, slots=True)
+class Integration:
+    """One block under a receiver; `settings` are plain JSON values, secrets only as references."""
+
+    receiver: str
+    kind: Kind
+    index: int
+    send_resolved: bool
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> IntegrationKey:
+        return IntegrationKey(f"{self.receiver}/{self.kind}/{self.index}")
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """A name and its integrations; one without any swallows what it gets, as in Alertmanager."""
+
+    name: str
+    integrations: tuple[Integration, ...] = ()

@@ -1,0 +1,143 @@
+"""The route tree: which receivers an alert goes to, and how it is grouped there.
+
+A child takes from its parent what it does not set itself. An alert descends to the deepest routes that match; a route is
+used itself only if none of its children matched. `continue` concerns siblings of the same level only.
+
+Source: https://github.com/prometheus/alertmanager/blob/main/dispatch/route.go
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import NewType
+
+from .labels import Labels
+from .matchers import Matcher, matches_all
+
+GroupId = NewType("GroupId", str)
+
+DEFAULT_GROUP_WAIT = timedelta(seconds=30)
+DEFAULT_GROUP_INTERVAL = timedelta(minutes=5)
+DEFAULT_REPEAT_INTERVAL = timedelta(hours=4)
+
+
+@dataclass(frozen=True, slots=True)
+class RouteSpec:
+    """A route as written: None where it takes its parent's; `group_by_all` is the `...` of the configuration."""
+
+    receiver: str | None = None
+    matchers: tuple[Matcher, ...] = ()
+    group_by: tuple[str, ...] | None = None
+    group_by_all: bool = False
+    group_wait: timedelta | None = None
+    group_interval: timedelta | None = None
+    repeat_interval: timedelta | None = None
+    continue_: bool = False
+    routes: tuple[RouteSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route with everything it inherits; `group_by` is None where all labels are grouped by."""
+
+    key: str
+    receiver: str
+    matchers: tuple[Matcher, ...] = ()
+    group_by: frozenset[str] | None = frozenset()
+    group_wait: timedelta = DEFAULT_GROUP_WAIT
+    group_interval: timedelta = DEFAULT_GROUP_INTERVAL
+    repeat_interval: timedelta = DEFAULT_REPEAT_INTERVAL
+    continue_: bool = False
+    routes: tuple[Route, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GroupIdentity:
+    """What makes a group: its receiver and its key (the route's key and the group labels)."""
+
+    receiver: str
+    route_key: str
+    labels: Labels
+
+    @property
+    def key(self) -> str:
+        return f"{self.route_key}:{self.labels}"
+
+    @property
+    def id(self) -> GroupId:
+        """Return 32 hexadecimal digits; the receiver is part of it, so routes with equal matchers don't share a group."""
+        return GroupId(hashlib.sha256(f"{self.receiver}\0{self.key}".encode()).hexdigest()[:32])
+
+
+def build_tree(spec: RouteSpec) -> Route:
+    """Return the whole tree below a root route, which must name a receiver."""
+    if spec.receiver is None:
+        raise ValueError("the root route needs a receiver")
+    return _derive(spec, Route(key="", receiver=spec.receiver))
+
+
+def _derive(spec: RouteSpec, parent: Route) -> Route:
+    own = "{" + ",".join(str(matcher) for matcher in sorted(spec.matchers)) + "}"
+    route = Route(
+        key=f"{parent.key}/{own}" if parent.key else own,
+        receiver=spec.receiver or parent.receiver,
+        matchers=spec.matchers,
+        group_by=_group_by(spec, parent),
+        group_wait=parent.group_wait if spec.group_wait is None else spec.group_wait,
+        group_interval=parent.group_interval if spec.group_interval is None else spec.group_interval,
+        repeat_interval=parent.repeat_interval if spec.repeat_interval is None else spec.repeat_interval,
+        continue_=spec.continue_,
+    )
+    return replace(route, routes=tuple(_derive(child, route) for child in spec.routes))
+
+
+def _group_by(spec: RouteSpec, parent: Route) -> frozenset[str] | None:
+    if spec.group_by_all:
+        return None
+    return parent.group_by if spec.group_by is None else frozenset(spec.group_by)
+
+
+def match_routes(root: Route, labels: Mapping[str, str]) -> tuple[Route, ...]:
+    """Return the routes that an alert takes, in order; none only if the root itself does not match."""
+    if not matches_all(root.matchers, labels):
+        return ()
+    found: list[Route] = []
+    for child in root.routes:
+        matched = match_routes(child, labels)
+        found.extend(matched)
+        if matched and not child.continue_:
+            break
+    return tuple(found) or (root,)
+
+
+def direct_route(root: Route, receiver: str) -> Route:
+    """Return the route of a rule that names its receiver itself: the root's grouping and timers, that receiver."""
+    return replace(root, key=f"{root.key}/[{receiver}]", receiver=receiver, matchers=(), routes=())
+
+
+def routes_for(root: Route, labels: Mapping[str, str], receivers: Sequence[str] = ()) -> tuple[Route, ...]:
+    """Return where an alert goes: straight to the receivers its rule names, else through the tree."""
+    if receivers:
+        return tuple(direct_route(root, receiver) for receiver in receivers)
+    return match_routes(root, labels)
+
+
+def find_route(root: Route, receiver: str, key: str) -> Route | None:
+    """Return the route of a group that is stored, or None when the configuration no longer has it."""
+    direct = direct_route(root, receiver)
+    return direct if direct.key == key else _find_below(root, receiver, key)
+
+
+def _find_below(route: Route, receiver: str, key: str) -> Route | None:
+    if (route.receiver, route.key) == (receiver, key):
+        return route
+    return next((found for child in route.routes if (found := _find_below(child, receiver, key))), None)
+
+
+def identify_group(route: Route, labels: Labels) -> GroupIdentity:
+    """Return the group that an alert belongs to in a route; a label it lacks is left out of the group's."""
+    grouped = labels if route.group_by is None else labels.only(sorted(route.group_by))
+    return GroupIdentity(receiver=route.receiver, route_key=route.key, labels=grouped)

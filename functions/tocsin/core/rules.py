@@ -1,0 +1,270 @@
+"""Alerting rules and the state machine of their alerts: inactive → pending → firing → resolved.
+
+The transitions are Prometheus's own: an alert is pending until its expression has held for `for`, one evaluation without
+it resets that, and a firing alert outlives its expression by `keep_firing_for`. The rule's labels are part of the identity.
+
+Source: https://github.com/prometheus/prometheus/blob/main/rules/alerting.go
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NewType
+
+from . import templates
+from .alerts import Alert
+from .labels import ALERTNAME, Fingerprint, Labels, fingerprint
+
+RuleKey = NewType("RuleKey", str)
+
+METRIC_NAME = "__name__"
+# How often a firing alert's changed value and annotations are written down; a change of them alone notifies nobody.
+REFRESH_INTERVAL = timedelta(minutes=5)
+
+
+class RuleError(Exception):
+    """A rule's result cannot become alerts: its previous alerts stay as they were."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One series of an instant query's result."""
+
+    labels: Mapping[str, str]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A rule that was written as a threshold: what it compares, and how a person reads its value.
+
+    `display` holds one placeholder, for example `p95={value:.0f}ms`; `value_expr` is the expression before comparison.
+    """
+
+    value_expr: str
+    sign: str
+    threshold: float
+    display: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One alerting rule; durations as in the rule file, `key` is stable over changes of expr, for and annotations."""
+
+    key: RuleKey
+    name: str
+    group: str
+    expr: str
+    hold_for: timedelta = timedelta(0)
+    keep_firing_for: timedelta = timedelta(0)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    limit: int = 0
+    query_offset: timedelta = timedelta(0)
+    receivers: tuple[str, ...] = ()
+    threshold: Threshold | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRule:
+    """A recording rule: accepted, and left to the metrics endpoint's own ruler."""
+
+    record: str
+    expr: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleGroup:
+    """Rules that are evaluated together; `interval` None means at every tick."""
+
+    name: str
+    file: str
+    rules: tuple[Rule, ...]
+    interval: timedelta | None = None
+    recording_rules: tuple[RecordingRule, ...] = ()
+
+
+class AlertState(StrEnum):
+    PENDING = "pending"
+    FIRING = "firing"
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveAlert:
+    """One alert of a rule that is pending or firing."""
+
+    labels: Labels
+    annotations: Mapping[str, str]
+    value: float
+    state: AlertState
+    active_at: datetime
+    fired_at: datetime | None = None
+    keep_firing_since: datetime | None = None
+    refreshed_at: datetime | None = None
+
+    def as_alert(self, *, now: datetime, generator_url: str, resolved: bool = False) -> Alert:
+        """Return the alert as its groups are told of it."""
+        return Alert(
+            labels=self.labels,
+            annotations=self.annotations,
+            starts_at=self.fired_at or self.active_at,
+            updated_at=now,
+            ends_at=now if resolved else None,
+            generator_url=generator_url,
+            value=self.value,
+        )
+
+
+class Change(StrEnum):
+    """What an evaluation did to one alert."""
+
+    PENDING = "expression became true"
+    FIRED = "held for its whole `for`"
+    RESOLVED = "expression no longer true"
+    DROPPED = "no longer true before its `for` was over"
+    KEPT = "no longer true, kept firing"
+    RECOVERED = "true again while kept firing"
+    REFRESHED = "value or annotations refreshed"
+
+
+# The changes that groups are told of; the others concern the rule alone.
+TOLD = frozenset({Change.FIRED, Change.RESOLVED, Change.REFRESHED})
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One alert and what happened to it."""
+
+    change: Change
+    alert: ActiveAlert
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What a rule's alerts are after an evaluation, and how they came to be so."""
+
+    active: Mapping[Fingerprint, ActiveAlert]
+    transitions: tuple[Transition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateContext:
+    """What rule templates may refer to besides the alert."""
+
+    external_labels: Mapping[str, str] = field(default_factory=dict)
+    external_url: str = ""
+
+
+def is_due(group: RuleGroup, *, now: datetime, tick: timedelta) -> bool:
+    """Say whether a group's interval begins in this tick, counted from the epoch so that no memory is needed."""
+    if group.interval is None or group.interval <= tick:
+        return True
+    return now.timestamp() % group.interval.total_seconds() < tick.total_seconds()
+
+
+def evaluate_rule(
+    rule: Rule,
+    active: Mapping[Fingerprint, ActiveAlert],
+    samples: Sequence[Sample],
+    *,
+    now: datetime,
+    context: TemplateContext,
+) -> Evaluation:
+    """Return the rule's alerts after one evaluation. Raises RuleError where Prometheus would fail the rule."""
+    seen = _pending_alerts(rule, samples, now=now, context=context)
+    after: dict[Fingerprint, ActiveAlert] = {}
+    transitions: list[Transition] = []
+    for key in sorted({*active, *seen}):
+        for alert, change in _advance(rule, active.get(key), seen.get(key), now=now):
+            if change is not None:
+                transitions.append(Transition(change, alert))
+            if change in (Change.RESOLVED, Change.DROPPED):
+                after.pop(key, None)
+            else:
+                after[key] = alert
+    if rule.limit and len(after) > rule.limit:
+        raise RuleError(f"exceeded limit of {rule.limit} with {len(after)} alerts")
+    return Evaluation(active=after, transitions=tuple(transitions))
+
+
+def _pending_alerts(
+    rule: Rule, samples: Sequence[Sample], *, now: datetime, context: TemplateContext
+) -> dict[Fingerprint, ActiveAlert]:
+    alerts: dict[Fingerprint, ActiveAlert] = {}
+    for sample in samples:
+        alert = _pending_alert(rule, sample, now=now, context=context)
+        key = fingerprint(alert.labels)
+        if key in alerts:
+            raise RuleError(f"the result has several series with the labels {alert.labels} after the rule's own labels")
+        alerts[key] = alert
+    return alerts
+
+
+def _pending_alert(rule: Rule, sample: Sample, *, now: datetime, context: TemplateContext) -> ActiveAlert:
+    own = {name: value for name, value in sample.labels.items() if name != METRIC_NAME}
+
+    def expand(text: str) -> str:
+        return templates.expand_or_explain(
+            text,
+            labels=sample.labels,
+            value=sample.value,
+            external_labels=context.external_labels,
+            external_url=context.external_url,
+            now=now,
+        )
+
+    labels = Labels({**own, **{n: expand(t) for n, t in rule.labels.items()}, ALERTNAME: rule.name})
+    annotations = {name: expand(text) for name, text in rule.annotations.items()}
+    return ActiveAlert(labels, annotations, sample.value, AlertState.PENDING, active_at=now)
+
+
+def _advance(
+    rule: Rule, before: ActiveAlert | None, seen: ActiveAlert | None, *, now: datetime
+) -> list[tuple[ActiveAlert, Change | None]]:
+    """Return the alert after each change of one evaluation; a rule without `for` passes through pending to firing."""
+    if seen is not None:
+        return _advance_true(rule, before, seen, now=now)
+    assert before is not None  # one of the two is there
+    return [_advance_false(rule, before, now=now)]
+
+
+def _advance_true(
+    rule: Rule, before: ActiveAlert | None, seen: ActiveAlert, *, now: datetime
+) -> list[tuple[ActiveAlert, Change | None]]:
+    steps: list[tuple[ActiveAlert, Change | None]] = []
+    if before is None:
+        alert = seen
+        steps.append((alert, Change.PENDING))
+    else:
+        alert = before
+        if alert.keep_firing_since is not None:
+            alert = replace(alert, keep_firing_since=None)
+            steps.append((alert, Change.RECOVERED))
+    if alert.state is AlertState.PENDING and now - alert.active_at >= rule.hold_for:
+        alert = replace(seen, active_at=alert.active_at, state=AlertState.FIRING, fired_at=now, refreshed_at=now)
+        steps.append((alert, Change.FIRED))
+    elif _wants_refresh(alert, seen, now=now):
+        alert = replace(alert, value=seen.value, annotations=seen.annotations, refreshed_at=now)
+        steps.append((alert, Change.REFRESHED))
+    return steps or [(alert, None)]
+
+
+def _wants_refresh(alert: ActiveAlert, seen: ActiveAlert, *, now: datetime) -> bool:
+    if alert.state is not AlertState.FIRING or alert.refreshed_at is None:
+        return False
+    changed = alert.value != seen.value or dict(alert.annotations) != dict(seen.annotations)
+    return changed and now - alert.refreshed_at >= REFRESH_INTERVAL
+
+
+def _advance_false(rule: Rule, before: ActiveAlert, *, now: datetime) -> tuple[ActiveAlert, Change | None]:
+    if before.state is AlertState.PENDING:
+        return before, Change.DROPPED
+    if rule.keep_firing_for:
+        since = before.keep_firing_since or now
+        if now - since < rule.keep_firing_for:
+            kept = replace(before, keep_firing_since=since)
+            return kept, None if before.keep_firing_since else Change.KEPT
+    return before, Change.RESOLVED
