@@ -72,7 +72,7 @@ prometheus:
 
 $(READY): requirements/dev.txt pyproject.toml scripts/venv scripts/python
 	@PYTHON="$(PYTHON)" scripts/venv .venv requirements/dev.txt
-	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/pip install -qq --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv-lock/.ready: requirements/lock.txt scripts/venv scripts/python
