@@ -53,10 +53,10 @@ golden: $(READY) prometheus ## Rewrite the golden files; then read the diff
 	git --no-pager diff --stat -- tests
 
 lock: .venv-lock/.ready ## Pin the dependencies anew; UPGRADE=--upgrade takes newer ones
-	$(LOCK) requirements/dev.in --output-file requirements/dev.txt
-	$(LOCK) functions/requirements.in --constraints requirements/dev.txt --output-file functions/requirements.txt
-	$(LOCK) requirements/lambda-runtime.in --constraints requirements/dev.txt --output-file requirements/lambda-runtime.txt
-	$(LOCK) requirements/lock.in --output-file requirements/lock.txt
+	@$(LOCK) requirements/dev.in --output-file requirements/dev.txt
+	@$(LOCK) functions/requirements.in --constraints requirements/dev.txt --output-file functions/requirements.txt
+	@$(LOCK) requirements/lambda-runtime.in --constraints requirements/dev.txt --output-file requirements/lambda-runtime.txt
+	@$(LOCK) requirements/lock.in --output-file requirements/lock.txt
 
 setup: $(READY) prometheus ## Only set up: the environment in .venv and a Prometheus
 

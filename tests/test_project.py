@@ -87,6 +87,11 @@ class TestTheProjectKeepsItsLaws:
         assert dependencies.pins(text)
         assert dependencies.lock_faults(text) == []
 
+    @pytest.mark.parametrize("lock", LOCKS)
+    def test_each_lock_holds_all_that_its_source_asks_for(self, lock: str) -> None:
+        source = (ROOT / lock).with_suffix(".in").read_text(encoding="utf-8")
+        assert dependencies.unlocked(source, (ROOT / lock).read_text(encoding="utf-8")) == []
+
     def test_what_is_tested_is_what_is_deployed(self) -> None:
         texts = {lock: (ROOT / lock).read_text(encoding="utf-8") for lock in LOCKS}
         assert dependencies.disagreements(texts) == []
@@ -249,6 +254,11 @@ def test_a_lock_is_refused_when(text: str, expected: list[str]) -> None:
 def test_a_dependency_without_a_reason_is_noticed() -> None:
     text = "# a heading\nrich  # the timeline\nattrs\nruff  #\n"
     assert dependencies.reasonless(text) == ["attrs", "ruff  #"]
+
+
+def test_a_dependency_that_is_not_in_the_lock_is_noticed() -> None:
+    source = "# a heading\n-r other.in  # more\nRich>=15  # the timeline\nattrs[x]  # values\n"
+    assert dependencies.unlocked(source, f"rich==15.0.0 \\\n    {HASH}\n") == ["attrs"]
 
 
 def test_locks_that_disagree_are_noticed() -> None:

@@ -46,6 +46,13 @@ def pins(text: str) -> dict[str, set[str]]:
     return found
 
 
+def unlocked(source: str, lock: str) -> list[str]:
+    """Return the packages that an .in file asks for and its lock does not hold: `make lock` was forgotten."""
+    asked = re.findall(r"^([A-Za-z0-9][\w.-]*)", source, re.MULTILINE)
+    locked = pins(lock)
+    return [name for name in asked if name.lower() not in locked]
+
+
 def disagreements(locks: Mapping[str, str]) -> list[str]:
     """Return the packages that two lock files pin differently: what is tested is what is deployed."""
     seen: dict[str, tuple[str, set[str]]] = {}
