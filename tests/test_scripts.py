@@ -117,7 +117,7 @@ class TestPrometheus:
         assert ran.stdout.strip() == str(machine.bin / "prometheus")
         assert [call for call in machine.calls() if not call.startswith("id ")] == [
             "apt-get update -qq",
-            "apt-get install -y -qq --no-install-recommends prometheus",
+            "apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends prometheus",
             "systemctl disable prometheus",
         ]
         assert not policy.exists()
