@@ -15,12 +15,14 @@ from typing import Protocol
 
 from .labels import quote
 
+_RESERVED = frozenset("{}!=~,\\\"'`")
+_ORDER = ("=", "!=", "=~", "!~")  # the original's order of types, by which route keys are sorted
+
 
 class Pattern(Protocol):
     """A compiled regular expression."""
 
     def fullmatch(self, text: str, /) -> object | None: ...
-
 
 
 class MatchType(StrEnum):
@@ -34,7 +36,7 @@ class MatchType(StrEnum):
         return self in (MatchType.REGEXP, MatchType.NOT_REGEXP)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Matcher:
     """One condition; `pattern` is there when the type is a regular expression, and only then."""
 
@@ -48,7 +50,15 @@ class Matcher:
             raise ValueError(f"matcher {self}: a compiled pattern belongs to regular expressions, and only to them")
 
     def __str__(self) -> str:
-        return f"{self.name}{self.type}{quote(self.value)}"
+        if any(character in _RESERVED or character.isspace() for character in self.name):
+            return f"{quote(self.name)}{self.type}{quote(self.value)}"
+        return f'{self.name}{self.type}"{_escape(self.value)}"'
+
+    def __lt__(self, other: Matcher) -> bool:
+        return self._sort_key() < other._sort_key()
+
+    def _sort_key(self) -> tuple[str, str, int]:
+        return self.name, self.value, _ORDER.index(self.type)
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Say whether the label set fulfils this condition."""
@@ -62,3 +72,8 @@ class Matcher:
 def matches_all(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
     """Say whether the label set fulfils every condition; no condition is fulfilled by all."""
     return all(matcher.matches(labels) for matcher in matchers)
+
+
+def _escape(text: str) -> str:
+    """Return text as OpenMetrics escapes it: a tab stays a tab."""
+    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
