@@ -1,0 +1,226 @@
+"""Posting JSON to a receiver: pooled, verified, and tried again in place where that can help.
+
+Rules:
+- 429, 408, 5xx, timeouts and broken connections are tried again with exponential backoff and jitter, or after what
+  `Retry-After` asks for (seconds or a date), as long as the budget of the whole call allows; then the error is
+  retryable, and what is above (Lambda's own retry, the group's next flush) goes on.
+- Every other answer is the sender's to judge; redirects are never followed.
+- A URL may be a secret: errors name its scheme and host only.
+
+A timeout is ambiguous (the receiver may have taken the message): told twice is better than never.
+
+Source: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import urllib3
+import urllib3.exceptions
+
+from ..core.wording import clip, one_line
+from ..errors import DeliveryError, FailureReason
+
+_AGAIN = frozenset({408, 429})
+_ANSWER_LENGTH = 300
+_ANSWER_BYTES = 64 * 1024
+_HIDDEN = "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One POST."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer; the names of `headers` are lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def text(self) -> str:
+        """Return the body's beginning on one line."""
+        return clip(one_line(self.body[: 4 * _ANSWER_LENGTH].decode("utf-8", "replace")), _ANSWER_LENGTH)
+
+
+class Transport(Protocol):
+    """One request, one answer, no retries. Raises DeliveryError (timeout, connection) with the URL redacted."""
+
+    def __call__(self, request: Request, *, timeout_seconds: float) -> Response: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PooledTransport:
+    """urllib3's pool: connections stay open between invocations, certificates are verified."""
+
+    pool: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(num_pools=8, maxsize=4))
+
+    def __call__(self, request: Request, *, timeout_seconds: float) -> Response:
+        try:
+            answer = self.pool.request(
+                "POST",
+                request.url,
+                body=request.body,
+                headers=dict(request.headers),
+                timeout=urllib3.Timeout(total=timeout_seconds),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+            try:
+                body = answer.read(_ANSWER_BYTES)
+                answer.drain_conn()
+            finally:
+                answer.release_conn()
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            # Not chained: urllib3's errors carry the URL, and tracebacks are logged.
+            raise _transport_failure(error, request.url) from None
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return Response(status=answer.status, headers=headers, body=body)
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """A transport with patience; `sleep`, `random` (0 to 1) and `monotonic` (seconds) are handed in."""
+
+    transport: Transport
+    sleep: Callable[[float], None]
+    random: Callable[[], float]
+    monotonic: Callable[[], float]
+    timeout_seconds: float = 5.0
+    budget_seconds: float = 20.0
+    backoff_seconds: float = 0.5
+
+    def post_json(self, url: str, payload: Mapping[str, Any], *, now: datetime) -> Response:
+        """Return an answer that trying again would not change. Raises DeliveryError, retryable, if there was none."""
+        request = Request(url=url, headers=_HEADERS, body=encode(payload))
+        started, attempt = self.monotonic(), 0
+        while True:
+            left = self.budget_seconds - (self.monotonic() - started)
+            outcome = self._attempt(request, timeout_seconds=max(0.1, min(self.timeout_seconds, left)), now=now)
+            if isinstance(outcome, Response):
+                return outcome
+            wait = self._wait_seconds(outcome, attempt)
+            if self.monotonic() - started + wait >= self.budget_seconds:
+                raise outcome
+            self.sleep(wait)
+            attempt += 1
+
+    def _attempt(self, request: Request, *, timeout_seconds: float, now: datetime) -> Response | DeliveryError:
+        try:
+            response = self.transport(request, timeout_seconds=timeout_seconds)
+        except DeliveryError as error:
+            if not error.retryable:
+                raise
+            return error
+        return _passing(response, request.url, now=now) or response
+
+    def _wait_seconds(self, error: DeliveryError, attempt: int) -> float:
+        if error.retry_after_seconds is not None:
+            return error.retry_after_seconds
+        ceiling = self.backoff_seconds * 2.0 ** min(attempt, 10)
+        return ceiling * (0.5 + self.random() / 2)
+
+
+_HEADERS = {"content-type": "application/json; charset=utf-8", "user-agent": "tocsin", "accept": "*/*"}
+
+
+def encode(payload: Mapping[str, Any]) -> bytes:
+    """Return the same bytes for the same payload."""
+    return json.dumps(payload, sort_keys=True, separators=(",", ":")).encode()
+
+
+def redact(url: str) -> str:
+    """Return a URL's scheme and host: all of it that may be shown."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("http", "https"):
+        return "(not a URL)"
+    return f"{parts.scheme}://{host}{f':{port}' if port else ''}/{_HIDDEN}"
+
+
+def refused(
+    response: Response, url: str, *, said: str | None = None, reason: FailureReason | None = None
+) -> DeliveryError:
+    """Return the final error of an answer that is neither success nor worth another try."""
+    answer = hide(response.text if said is None else said, url)
+    if 300 <= response.status < 400:
+        answer = "a redirect, which is never followed"
+    return DeliveryError(
+        f"{redact(url)} answered {response.status}{f': {answer}' if answer else ''}",
+        reason=reason or (FailureReason.AUTH if response.status in (401, 403) else FailureReason.CLIENT_ERROR),
+        retryable=False,
+    )
+
+
+def hide(text: str, *secrets: str) -> str:
+    """Return text without secrets, where a receiver repeats what it was sent."""
+    for secret in secrets:
+        for part in (secret, urlsplit(secret).path.strip("/") if "://" in secret else ""):
+            text = text.replace(part, _HIDDEN) if part else text
+    return text
+
+
+def retry_after_seconds(value: str | None, *, now: datetime) -> float | None:
+    """Return what a Retry-After header asks for, in seconds from now; None where it says nothing that can be read."""
+    if value is None:
+        return None
+    if value.strip().isdecimal():
+        return float(value.strip()[:9])
+    try:
+        instant = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    aware = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    return max(0.0, (aware - now).total_seconds())
+
+
+def _passing(response: Response, url: str, *, now: datetime) -> DeliveryError | None:
+    """Return the error of an answer that may be another one in a moment."""
+    if response.status not in _AGAIN and response.status < 500:
+        return None
+    reasons = {429: FailureReason.RATE_LIMITED, 408: FailureReason.TIMEOUT}
+    return DeliveryError(
+        f"{redact(url)} answered {response.status}: {hide(response.text, url)}",
+        reason=reasons.get(response.status, FailureReason.SERVER_ERROR),
+        retryable=True,
+        retry_after_seconds=retry_after_seconds(response.headers.get("retry-after"), now=now),
+    )
+
+
+def _transport_failure(error: Exception, url: str) -> DeliveryError:
+    if isinstance(error, (urllib3.exceptions.LocationValueError, ValueError)):
+        message = f"{redact(url)} cannot be posted to: the URL is not valid"
+        return DeliveryError(message, reason=FailureReason.NOT_CONFIGURED, retryable=False)
+    # NewConnectionError is a timeout by inheritance only: most are refused connections.
+    timed_out = isinstance(error, urllib3.exceptions.TimeoutError) and not isinstance(
+        error, urllib3.exceptions.NewConnectionError
+    )
+    return DeliveryError(
+        f"{redact(url)}: {'no answer in time' if timed_out else _cause(error, url)}",
+        reason=FailureReason.TIMEOUT if timed_out else FailureReason.CONNECTION,
+        retryable=True,
+    )
+
+
+def _cause(error: Exception, url: str) -> str:
+    # The text after the connection's own description, such as `[Errno 111] Connection refused`.
+    said = str(error).rpartition("): ")[2] if isinstance(error, urllib3.exceptions.NewConnectionError) else str(error)
+    return clip(one_line(hide(f"{type(error).__name__}: {said}", url)), _ANSWER_LENGTH)

@@ -1,0 +1,236 @@
+"""Slack, by incoming webhook.
+
+One message a notification: the title (a link back), then one coloured attachment for what fires and a green one for
+what is resolved. Slack's limits are kept by cutting, and the message says what was left out.
+
+Sources: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
+https://docs.slack.dev/reference/block-kit/blocks
+https://docs.slack.dev/messaging/formatting-message-text#escaping
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ..core.alerts import Alert, Status
+from ..core.links import back_link
+from ..core.notifications import Notification
+from ..core.wording import (
+    Facts,
+    acknowledgement,
+    clip,
+    colour,
+    facts,
+    firing,
+    measured,
+    one_line,
+    plural,
+    resolved,
+    title,
+    why,
+)
+from ..errors import DeliveryError, FailureReason
+from .http import Http, Response, refused
+from .plain import Plain, degraded
+from .secrets import Secrets, resolve
+
+BLOCKS = 40  # Slack takes 50 in a message; some are the title's and the footer's
+FIELDS = 10
+LINK_LENGTH = 2000  # of 3,000
+# Slack refuses what is too long as a whole (msg_blocks_too_long) at a length it does not document, about 13,000.
+MESSAGE_LENGTH = 11_000
+TITLE_LENGTH = 600
+FALLBACK_LENGTH = 900
+_PLAIN_LENGTH = 8_000
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_PASSED_ON = ("channel", "username", "icon_emoji", "icon_url")
+# What Slack answers when the webhook itself is not valid (any more), whatever the status.
+_BAD_WEBHOOKS = frozenset(
+    {"invalid_token", "no_service", "no_service_id", "no_team", "no_active_hooks", "team_disabled"}
+)
+
+Block = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SlackSender:
+    """Delivers notifications to the webhook that each one's settings refer to."""
+
+    secrets: Secrets
+    http: Http
+
+    def __call__(self, notification: Notification, *, now: datetime) -> str:
+        """Post, once more with a newly read secret if the webhook was refused. Raises DeliveryError."""
+        payload = render(notification)
+        url = self._url(notification, now=now)
+        try:
+            return send(payload, url, http=self.http, now=now)
+        except DeliveryError as error:
+            if error.reason is not FailureReason.AUTH:
+                raise
+            fresh = self._url(notification, now=now, fresh=True)
+            if fresh == url:
+                raise
+            return send(payload, fresh, http=self.http, now=now)
+
+    def _url(self, notification: Notification, *, now: datetime, fresh: bool = False) -> str:
+        settings = notification.integration.settings
+        reference = settings.get("api_url_file")
+        if reference:
+            return resolve(self.secrets, str(reference), now=now, fresh=fresh)
+        url = settings.get("api_url")
+        if not url:
+            message = f"receiver {notification.receiver}: neither api_url_file nor api_url is set"
+            raise DeliveryError(message, reason=FailureReason.NOT_CONFIGURED, retryable=False)
+        return str(url)
+
+
+def send(payload: dict[str, Any], url: str, *, http: Http, now: datetime) -> str:
+    """Post a payload to a webhook and return Slack's answer. Raises DeliveryError."""
+    response = http.post_json(url, payload, now=now)
+    if response.status == 200:
+        return response.text or "ok"
+    raise refused(response, url, reason=_refusal(response))
+
+
+def _refusal(response: Response) -> FailureReason | None:
+    return FailureReason.AUTH if response.text in _BAD_WEBHOOKS else None
+
+
+def render(notification: Notification) -> dict[str, Any]:
+    """Return the payload; what cannot be rendered becomes a plain message. Never raises."""
+    try:
+        return {**_message(notification), **_passed_on(notification)}
+    except Exception as error:
+        return _plain_message(degraded(notification, error))
+
+
+def _message(notification: Notification) -> dict[str, Any]:
+    heading = title(notification)
+    link = back_link(notification)
+    shown = escape(heading, TITLE_LENGTH)
+    top = _section(f"*<{_url(link)}|{shown.replace('|', '¦')}>*" if link else f"*{shown}*")
+    attachments, left_out = _attachments(notification)
+    footer = _footer(notification, left_out + notification.truncated)
+    if attachments:
+        attachments[-1]["blocks"].append(footer)
+    else:
+        attachments = [_attachment(notification.severity, notification.status, [footer])]
+    return {"text": _fallback(notification, heading), "blocks": [top], "attachments": attachments}
+
+
+def _attachments(notification: Notification) -> tuple[list[dict[str, Any]], int]:
+    """Return what fires and what is resolved, as far as there is room, and how many alerts there was none for."""
+    now, budget = notification.created_at, MESSAGE_LENGTH
+    burning, over = firing(notification), resolved(notification)
+    kept: dict[Status, list[Block]] = {Status.FIRING: [], Status.RESOLVED: []}
+    shown = 0
+    for alert in (*burning, *over):
+        blocks = list(_alert_blocks(alert, now=now))
+        budget -= sum(_length(block) for block in blocks)
+        count = sum(len(each) for each in kept.values()) + len(blocks)
+        if shown and (budget < 0 or count > BLOCKS):
+            break
+        kept[alert.status_at(now)] += blocks
+        shown += 1
+    attachments = [_attachment(notification.severity, status, blocks) for status, blocks in kept.items() if blocks]
+    return attachments, len(burning) + len(over) - shown
+
+
+def _attachment(severity: str, status: Status, blocks: list[Block]) -> dict[str, Any]:
+    return {"color": colour(severity, status), "blocks": blocks}
+
+
+def _alert_blocks(alert: Alert, *, now: datetime) -> Iterator[Block]:
+    said = facts(alert, now=now)
+    block = _section("\n".join(_alert_lines(said)))
+    fields = _fields(said)
+    if fields:
+        block["fields"] = fields
+    yield block
+    links = [f"<{_url(link.url)}|{link.label}>" for link in said.links]
+    elements = [_text(link) for link in links if len(link) <= LINK_LENGTH]
+    if elements:
+        yield {"type": "context", "elements": elements}
+
+
+def _alert_lines(said: Facts) -> Iterator[str]:
+    # Each part is cut for itself, so that together they stay below SECTION_LENGTH.
+    headline = f"*{escape(said.headline, 300)}*"
+    yield headline if said.status is Status.FIRING else f"{headline} — resolved"
+    if said.description and said.description != said.headline:
+        yield escape(said.description, 900)
+    if measured(said):
+        yield f"*Value:* {escape(measured(said), 200)}"
+    yield f"*{'Firing' if said.status is Status.FIRING else 'Fired'}:* {escape(said.when, 200)}"
+    if said.recommendations and said.status is Status.FIRING:
+        yield f"*What to do:* {escape(said.recommendations, 700)}"
+
+
+def _fields(said: Facts) -> list[Block]:
+    pairs = said.labels if said.headline == said.name else (("alert", said.name), *said.labels)
+    room = FIELDS if len(pairs) <= FIELDS else FIELDS - 1
+    fields = [_text(f"*{escape(name, 80)}*\n{escape(value, 120)}") for name, value in pairs[:room]]
+    if len(pairs) > room:
+        fields.append(_text(f"_and {plural(len(pairs) - room, 'more label')}_"))
+    return fields
+
+
+def _footer(notification: Notification, left_out: int) -> Block:
+    lines = [f"*Why:* {escape(why(notification), 300)} · *Severity:* {escape(one_line(notification.severity), 60)}"]
+    if left_out:
+        lines.insert(0, f"*… and {plural(left_out, 'more alert')} not shown here*")
+    command = acknowledgement(notification)
+    if command:
+        lines.append(f"*Acknowledge:* `{escape(command, 200)}`")
+    about = f"Group {escape(one_line(notification.group_key), 500)}"
+    if notification.incident:
+        about += f" · Incident {escape(notification.incident, 120)}"
+    return {"type": "context", "elements": [_text("\n".join([*lines, about]))]}
+
+
+def _fallback(notification: Notification, heading: str) -> str:
+    """Return what a phone shows: the title, and what is wrong."""
+    now = notification.created_at
+    shown: Sequence[Alert] = firing(notification) or notification.alerts
+    headlines = dict.fromkeys(said.headline for alert in shown[:5] if (said := facts(alert, now=now)).summary)
+    return escape("\n".join([clip(heading, TITLE_LENGTH), *headlines]), FALLBACK_LENGTH)
+
+
+def _passed_on(notification: Notification) -> dict[str, str]:
+    settings = notification.integration.settings
+    return {name: str(settings[name]) for name in _PASSED_ON if settings.get(name)}
+
+
+def _plain_message(plain: Plain) -> dict[str, Any]:
+    return {"text": escape(plain.text, _PLAIN_LENGTH)}
+
+
+def _section(text: str) -> Block:
+    return {"type": "section", "text": _text(text)}
+
+
+def _text(text: str) -> Block:
+    return {"type": "mrkdwn", "text": text}
+
+
+def _url(url: str) -> str:
+    return url.replace("&", "&amp;")
+
+
+def escape(text: str, limit: int) -> str:
+    """Return text as mrkdwn takes it, cut so that the escaped text is within a limit."""
+    return "".join(_ESCAPES.get(character, character) for character in clip(text, limit, size=_size))
+
+
+def _size(character: str) -> int:
+    # Escaped, and in UTF-16 units as JavaScript counts.
+    return 2 if character > "\uffff" else len(_ESCAPES.get(character, character))
+
+
+def _length(block: Block) -> int:
+    texts = [block.get("text"), *block.get("fields", ()), *block.get("elements", ())]
+    return sum(len(text["text"]) for text in texts if text)
