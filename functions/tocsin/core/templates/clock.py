@@ -1,0 +1,231 @@
+"""Go's time.Time and time.Duration as templates see them: their methods, and the layouts of Format.
+
+Nothing here reads a clock. Source: https://pkg.go.dev/time
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from tocsin.core.templates.values import Function, Value
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_DEFAULT_LAYOUT = "2006-01-02 15:04:05.999999999 -0700 MST"
+
+_LAYOUT = re.compile(
+    r"January|Jan(?![a-z])|Monday|Mon(?![a-z])|MST|2006|Z07:00:00|Z070000|Z07:00|Z0700|Z07"
+    r"|-07:00:00|-070000|-07:00|-0700|-07|002|__2|_2(?!006)|01|02|03|04|05|06|15|PM|pm"
+    r"|[.,]0+(?!\d)|[.,]9+(?!\d)|1|2|3|4|5"
+)
+
+
+def _twelve(moment: datetime) -> int:
+    return moment.hour % 12 or 12
+
+
+_FIELDS: dict[str, Callable[[datetime], str]] = {
+    "2006": lambda t: f"{t.year:04d}",
+    "06": lambda t: f"{t.year % 100:02d}",
+    "January": lambda t: _MONTHS[t.month - 1],
+    "Jan": lambda t: _MONTHS[t.month - 1][:3],
+    "01": lambda t: f"{t.month:02d}",
+    "1": lambda t: str(t.month),
+    "Monday": lambda t: _WEEKDAYS[t.weekday()],
+    "Mon": lambda t: _WEEKDAYS[t.weekday()][:3],
+    "02": lambda t: f"{t.day:02d}",
+    "_2": lambda t: f"{t.day:2d}",
+    "2": lambda t: str(t.day),
+    "002": lambda t: f"{t.timetuple().tm_yday:03d}",
+    "__2": lambda t: f"{t.timetuple().tm_yday:3d}",
+    "15": lambda t: f"{t.hour:02d}",
+    "03": lambda t: f"{_twelve(t):02d}",
+    "3": lambda t: str(_twelve(t)),
+    "04": lambda t: f"{t.minute:02d}",
+    "4": lambda t: str(t.minute),
+    "05": lambda t: f"{t.second:02d}",
+    "5": lambda t: str(t.second),
+    "PM": lambda t: "PM" if t.hour >= 12 else "AM",
+    "pm": lambda t: "pm" if t.hour >= 12 else "am",
+    "MST": lambda t: t.tzname() or "UTC",
+}
+
+
+def format_time(moment: datetime, layout: str) -> str:
+    """Return a time in a layout that shows how Mon Jan 2 15:04:05 MST 2006 would look."""
+    return _LAYOUT.sub(lambda found: _field(moment, found.group()), layout)
+
+
+def _field(moment: datetime, item: str) -> str:
+    known = _FIELDS.get(item)
+    if known is not None:
+        return known(moment)
+    if item[0] in ".,":
+        digits = f"{moment.microsecond:06d}000"[: len(item) - 1].ljust(len(item) - 1, "0")
+        shown = digits if item[1] == "0" else digits.rstrip("0")
+        return item[0] + shown if shown else ""
+    return _offset(moment, item)
+
+
+def _offset(moment: datetime, item: str) -> str:
+    """Return the offset from UTC for a layout item such as -0700 or Z07:00."""
+    seconds = int((moment.utcoffset() or timedelta()).total_seconds())
+    if item[0] == "Z" and seconds == 0:
+        return "Z"
+    sign, (minutes, seconds) = "-" if seconds < 0 else "+", divmod(abs(seconds), 60)
+    parts = [f"{minutes // 60:02d}", f"{minutes % 60:02d}", f"{seconds:02d}"]
+    count = len(item[1:].replace(":", "")) // 2
+    return sign + (":" if ":" in item else "").join(parts[:count])
+
+
+class _Named(int, Value):
+    """An integer with a type name and a text of its own."""
+
+    __slots__ = ()
+
+
+class Month(_Named):
+    """1 to 12."""
+
+    __slots__ = ()
+    go_type = "time.Month"
+
+    def go_string(self) -> str:
+        return _MONTHS[int(self) - 1]
+
+
+class Weekday(_Named):
+    """0 for Sunday to 6."""
+
+    __slots__ = ()
+    go_type = "time.Weekday"
+
+    def go_string(self) -> str:
+        return _WEEKDAYS[int(self) - 1]
+
+
+class Duration(_Named):
+    """A number of nanoseconds."""
+
+    __slots__ = ()
+    go_type = "time.Duration"
+
+    def go_string(self) -> str:
+        """Return it as 1h2m3.5s."""
+        nanoseconds = abs(int(self))
+        sign = "-" if self < 0 else ""
+        if nanoseconds < 1_000_000_000:
+            return sign + _subsecond(nanoseconds)
+        minutes, rest = divmod(nanoseconds, 60_000_000_000)
+        hours, minutes = divmod(minutes, 60)
+        text = f"{_decimal(rest, 9)}s"
+        if hours:
+            return f"{sign}{hours}h{minutes}m{text}"
+        return f"{sign}{minutes}m{text}" if minutes else sign + text
+
+    def go_method(self, name: str) -> Function | None:
+        methods: dict[str, Callable[[], object]] = {
+            "String": self.go_string,
+            "Hours": lambda: int(self) / 3.6e12,
+            "Minutes": lambda: int(self) / 6e10,
+            "Seconds": self.seconds,
+            "Milliseconds": lambda: _truncated(int(self), 1_000_000),
+            "Microseconds": lambda: _truncated(int(self), 1_000),
+            "Nanoseconds": lambda: int(self),
+            "Abs": lambda: Duration(abs(int(self))),
+        }
+        method = methods.get(name)
+        return Function(method) if method else None
+
+    def seconds(self) -> float:
+        return int(self) / 1e9
+
+
+def _truncated(number: int, by: int) -> int:
+    """Divide as Go does, towards zero."""
+    return number // by if number >= 0 else -(-number // by)
+
+
+def _subsecond(nanoseconds: int) -> str:
+    if nanoseconds == 0:
+        return "0s"
+    for unit, digits in (("ms", 6), ("µs", 3)):
+        if nanoseconds >= 10**digits:
+            return _decimal(nanoseconds, digits) + unit
+    return f"{nanoseconds}ns"
+
+
+def _decimal(number: int, digits: int) -> str:
+    whole, fraction = divmod(number, 10**digits)
+    return f"{whole}.{fraction:0{digits}d}".rstrip("0").rstrip(".")
+
+
+class Time(Value):
+    """An instant in a time zone, to the microsecond."""
+
+    __slots__ = ("moment",)
+    go_type = "time.Time"
+
+    def __init__(self, moment: datetime) -> None:
+        self.moment = moment
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Time) and self.moment == other.moment
+
+    def __hash__(self) -> int:
+        return hash(self.moment)
+
+    def go_string(self) -> str:
+        return format_time(self.moment, _DEFAULT_LAYOUT)
+
+    def unix_nanoseconds(self) -> int:
+        return (self.moment - _EPOCH) // timedelta(microseconds=1) * 1000
+
+    def go_method(self, name: str) -> Function | None:
+        plain = _PLAIN_METHODS.get(name)
+        if plain is not None:
+            return Function(lambda: plain(self.moment))
+        methods: dict[str, Function] = {
+            "String": Function(self.go_string),
+            "Format": Function(lambda layout: format_time(self.moment, layout), ("string",)),
+            "UnixNano": Function(self.unix_nanoseconds),
+            "UnixMicro": Function(lambda: self.unix_nanoseconds() // 1_000),
+            "UnixMilli": Function(lambda: self.unix_nanoseconds() // 1_000_000),
+            "Unix": Function(lambda: self.unix_nanoseconds() // 1_000_000_000),
+            "Add": Function(self.add, ("time.Duration",)),
+            "Sub": Function(self.since, ("time.Time",)),
+            "After": Function(lambda other: self.moment > other.moment, ("time.Time",)),
+            "Before": Function(lambda other: self.moment < other.moment, ("time.Time",)),
+            "Equal": Function(lambda other: self.moment == other.moment, ("time.Time",)),
+        }
+        return methods.get(name)
+
+    def add(self, duration: int) -> "Time":
+        return Time(self.moment + timedelta(microseconds=_truncated(duration, 1000)))
+
+    def since(self, other: "Time") -> Duration:
+        return Duration(self.unix_nanoseconds() - other.unix_nanoseconds())
+
+
+_PLAIN_METHODS: dict[str, Callable[[datetime], object]] = {
+    "Year": lambda t: t.year,
+    "Month": lambda t: Month(t.month),
+    "Day": lambda t: t.day,
+    "Hour": lambda t: t.hour,
+    "Minute": lambda t: t.minute,
+    "Second": lambda t: t.second,
+    "Nanosecond": lambda t: t.microsecond * 1000,
+    "Weekday": lambda t: Weekday(t.isoweekday() % 7),
+    "YearDay": lambda t: t.timetuple().tm_yday,
+    "UTC": lambda t: Time(t.astimezone(UTC)),
+    "IsZero": lambda t: t.replace(tzinfo=None) == datetime.min,  # noqa: DTZ901 (year 1 has no neighbours to convert to)
+}
+
+
+def from_unix_milliseconds(milliseconds: int) -> Time:
+    """Return the UTC time of a Unix timestamp."""
+    return Time(_EPOCH + timedelta(milliseconds=milliseconds))

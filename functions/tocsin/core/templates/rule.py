@@ -1,0 +1,96 @@
+"""Expanding the labels and annotations of a rule.
+
+The template sees $labels, $value, $externalLabels and $externalURL, and the same as fields of dot. One that fails
+becomes a text that says so: an alert is worth more than its description.
+Source: https://prometheus.io/docs/prometheus/latest/configuration/alerting_rules/#templating, rules/alerting.go
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+
+from tocsin.core.templates import syntax
+from tocsin.core.templates.errors import TemplateError
+from tocsin.core.templates.execute import execute
+from tocsin.core.templates.functions import NAMES, Query, rule_functions
+from tocsin.core.templates.nodes import Template
+from tocsin.core.templates.regex import Compile, compile_with_re
+from tocsin.core.templates.values import StringMap, Struct
+
+_VARIABLES = {
+    "$labels": "Labels",
+    "$externalLabels": "ExternalLabels",
+    "$externalURL": "ExternalURL",
+    "$value": "Value",
+}
+_DATA_TYPE = (
+    "struct { Labels map[string]string; ExternalLabels map[string]string; ExternalURL string; Value interface {} }"
+)
+
+
+@lru_cache(maxsize=1024)
+def parse(text: str, name: str = "rule") -> Template:
+    """Return the parsed template of a label or annotation; TemplateError, with its position, where it has none."""
+    return syntax.parse(text, name=name, functions=NAMES, variables=tuple(_VARIABLES))
+
+
+def expand(
+    text: str,
+    *,
+    labels: Mapping[str, str],
+    value: float,
+    external_labels: Mapping[str, str] | None = None,
+    external_url: str = "",
+    now: datetime,
+    query: Query | None = None,
+    name: str = "rule",
+    compile: Compile = compile_with_re,
+) -> str:
+    """Return a label or annotation with its template expanded; TemplateError where it cannot be.
+
+    `value` is the result of the rule's expression, `query` runs an instant query, `name` stands in errors, and
+    `compile` is the engine for regular expressions in RE2 syntax.
+    """
+    if "{{" not in text:
+        return text
+    data = Struct(
+        _DATA_TYPE,
+        {
+            "Labels": StringMap(labels),
+            "ExternalLabels": StringMap(external_labels or {}),
+            "ExternalURL": external_url,
+            "Value": float(value),
+        },
+    )
+    variables = {name: data.fields[field] for name, field in _VARIABLES.items()}
+    functions = rule_functions(compile=compile, now=now, external_url=external_url, query=query)
+    return execute(parse(text, name), data, functions, variables=variables)
+
+
+def expand_or_explain(
+    text: str,
+    *,
+    labels: Mapping[str, str],
+    value: float,
+    external_labels: Mapping[str, str] | None = None,
+    external_url: str = "",
+    now: datetime,
+    query: Query | None = None,
+    name: str = "rule",
+    compile: Compile = compile_with_re,
+) -> str:
+    """Return what expand does, or a text with the error in its place; it never raises TemplateError."""
+    try:
+        return expand(
+            text,
+            labels=labels,
+            value=value,
+            external_labels=external_labels,
+            external_url=external_url,
+            now=now,
+            query=query,
+            name=name,
+            compile=compile,
+        )
+    except TemplateError as error:
+        return f"<error expanding template: {error}>"
