@@ -1,14 +1,14 @@
 """Every error that Tocsin raises on purpose.
 
-    TocsinError
-    ├── ConfigError          configuration that cannot be used: all problems at once, each with file and line
-    ├── SettingsError        an environment variable that is missing or wrong
-    ├── EventError           an event that no handler understands
-    ├── QueryError           the metrics endpoint did not give an answer that can be used
-    ├── StoreError
-    │   └── ConflictError    a conditional write lost: somebody else was there first
-    ├── SecretError          a secret that is missing or has no such key
-    └── DeliveryError        a receiver did not take a notification (retryable or not, with a closed reason)
+TocsinError
+├── ConfigError          configuration that cannot be used: all problems at once, each with file and line
+├── SettingsError        an environment variable that is missing or wrong
+├── EventError           an event that no handler understands
+├── QueryError           the metrics endpoint did not give an answer that can be used
+├── StoreError
+│   └── ConflictError    a conditional write lost: somebody else was there first
+├── SecretError          a secret that is missing or has no such key
+└── DeliveryError        a receiver did not take a notification (retryable or not, with a closed reason)
 """
 
 from __future__ import annotations

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from .alerts import Alert
 from .cooldowns import DEFAULT_COOLDOWN, CooldownRule
 from .escalation import EscalationPolicy
 from .receivers import Receiver
-from .routing import Route
+from .routing import GroupIdentity, Route, identify_group, routes_for
 from .rules import Rule, RuleGroup
 
 
@@ -30,3 +31,12 @@ class Configuration:
     def rules(self) -> tuple[Rule, ...]:
         """Return the alerting rules of all groups, in the order of the files."""
         return tuple(rule for group in self.rule_groups for rule in group.rules)
+
+    def is_routed_to(self, group: GroupIdentity, alert: Alert) -> bool:
+        """Say whether an alert belongs to a group as things are configured now.
+
+        The rule is known by the alert's name; of several rules of one name, one that leads there is enough.
+        """
+        receivers = {rule.receivers for rule in self.rules() if rule.name == alert.name} or {()}
+        routes = (route for names in receivers for route in routes_for(self.root, alert.labels, names))
+        return any(identify_group(route, alert.labels) == group for route in routes)

@@ -11,7 +11,7 @@ from datetime import timedelta
 _UNITS_MS = {"y": 31_536_000_000, "w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 _PATTERN = re.compile("".join(f"(?:(?P<{unit}>[0-9]+){unit})?" for unit in _UNITS_MS))
 _LARGEST_MS = 2**63 // 10**6  # Go's durations are 64-bit nanoseconds, about 292 years
-_EXACT_ONLY = ("y", "w", "d")  # printed only where they divide what is left: 8d is 8d, not 1w1d
+_EXACT_ONLY = ("y", "w")  # printed only where they divide what is left: 8d is 8d, not 1w1d
 
 
 def parse_duration(text: str) -> timedelta:

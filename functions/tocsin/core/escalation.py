@@ -95,9 +95,7 @@ def incident_id(group: GroupId, opened_at: datetime) -> IncidentId:
     return IncidentId(f"inc-{digest}")
 
 
-def choose_policy(
-    policies: Sequence[EscalationPolicy], alerts: Iterable[Mapping[str, str]]
-) -> EscalationPolicy | None:
+def choose_policy(policies: Sequence[EscalationPolicy], alerts: Iterable[Mapping[str, str]]) -> EscalationPolicy | None:
     """Return the first policy that any of the alerts matches."""
     labels = list(alerts)
     return next((policy for policy in policies if any(matches_all(policy.matchers, each) for each in labels)), None)

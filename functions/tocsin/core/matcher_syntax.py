@@ -1,8 +1,9 @@
 """The text of matchers: `severity="critical",team!~"infra|web"`, in Alertmanager's two grammars.
 
-The classic grammar splits at commas and looks at each part with one pattern, so that values may stand unquoted and almost
-anything goes. The UTF-8 grammar is a real one: quoted names, Go's escapes, matched braces. The default is both: where
-they disagree, or only the classic one accepts, the classic meaning holds, so that no existing file changes its meaning.
+The classic grammar splits at commas and looks at each part with one pattern, so that values may stand unquoted and
+almost anything goes. The UTF-8 grammar is a real one: quoted names, Go's escapes, matched braces. The default is both:
+where they disagree, or only the classic one accepts, the classic meaning holds, so that no existing file changes its
+meaning.
 
 Source: https://github.com/prometheus/alertmanager/tree/main/matcher (compat, parse) and pkg/labels/parse.go
 """
@@ -57,7 +58,7 @@ def parse_matcher(text: str, compile_pattern: Compile, syntax: Syntax = Syntax.F
 
 
 def is_label_name(name: str, syntax: Syntax = Syntax.FALLBACK) -> bool:
-    """Say whether a name may be a label's: any text that is not empty, or the classic letters, digits and underscores."""
+    """Say whether a name may be a label's: any text but the empty one, or the classic letters, digits, underscores."""
     if syntax is Syntax.CLASSIC:
         return _CLASSIC_NAME.fullmatch(name) is not None
     return name != "" and not any(0xD800 <= ord(character) <= 0xDFFF for character in name)

@@ -105,6 +105,10 @@ class ActiveAlert:
     keep_firing_since: datetime | None = None
     refreshed_at: datetime | None = None
 
+    @property
+    def fingerprint(self) -> Fingerprint:
+        return fingerprint(self.labels)
+
     def as_alert(self, *, now: datetime, generator_url: str, resolved: bool = False) -> Alert:
         """Return the alert as its groups are told of it."""
         return Alert(

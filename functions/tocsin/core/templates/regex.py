@@ -51,6 +51,9 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _REFERENCE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<braced>\w+)\}|(?P<bare>\w+))")
+# Possessive quantifiers and repeated ones mean something else, or nothing, in RE2; it repeats 1000 times at most.
+_NOT_RE2 = re.compile(r"(?:[*+?]|(?<!\\)\{\d+(?:,\d*)?\})[*+]|[*+]\?[*+?]")
+_REPEAT = re.compile(r"(?<!\\)\{(\d+)(?:,(\d*))?\}")
 _UNKNOWN_ESCAPES = frozenset("123456789ZGKkXRNy")
 
 

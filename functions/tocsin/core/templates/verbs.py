@@ -206,7 +206,8 @@ def _format_integer(value: int, spec: Spec) -> str:
         return _pad_number(sign, prefix + _digits(number, base, spec), spec, zeros=True)
     if verb in "cqU" and 0 <= number <= 0x10FFFF:
         character = "�" if 0xD800 <= number < 0xE000 else chr(number)
-        texts = {"c": character, "q": quote(character, "'"), "U": f"U+{number:04X}"}
+        shown = f" '{character}'" if "#" in spec.flags and character.isprintable() else ""
+        texts = {"c": character, "q": quote(character, "'"), "U": f"U+{number:04X}{shown}"}
         return _pad(texts[verb], spec)
     return _bad(value, spec)
 
@@ -247,7 +248,7 @@ def _format_string(value: str, spec: Spec) -> str:
     if spec.verb == "q":
         if "#" in spec.flags and "`" not in text and text.isprintable():
             return _pad(f"`{text}`", spec)
-        return _pad(quote(text, '"'), spec)
+        return _pad(quote(text, '"', ascii_only="+" in spec.flags), spec)
     if spec.verb in "xX":
         return _pad(_hexadecimal(str(value).encode("utf-8", "replace"), spec), spec)
     return _bad(value, spec)
@@ -261,18 +262,18 @@ def _hexadecimal(data: bytes, spec: Spec) -> str:
     return prefix + "".join(octets) if octets else ""
 
 
-def quote(text: str, mark: str) -> str:
+def quote(text: str, mark: str, *, ascii_only: bool = False) -> str:
     """Return text as a Go constant in the given quotation marks, as strconv.Quote does."""
-    return mark + "".join(_quoted_character(character, mark) for character in text) + mark
+    return mark + "".join(_quoted(character, mark, ascii_only) for character in text) + mark
 
 
-def _quoted_character(character: str, mark: str) -> str:
+def _quoted(character: str, mark: str, ascii_only: bool) -> str:
     code = ord(character)
     if character == mark:
         return "\\" + character
     if code in _QUOTED:
         return _QUOTED[code]
-    if character.isprintable():
+    if character.isprintable() and (code < 0x80 or not ascii_only):
         return character
     if code < 0x80:
         return f"\\x{code:02x}"

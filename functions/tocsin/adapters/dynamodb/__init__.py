@@ -1,0 +1,25 @@
+"""The one table: who reads what stands beside its keys, and every write that matters has its condition.
+
+    pk                 sk                           what
+    rules              <rule key>[#part]            a rule's alerts, compressed (evaluate)
+    group#<id>         head                         the group's record and notification log (dispatch)
+                       alert#<fingerprint>          the alert's copy
+                       cooldown#<fingerprint>       what was told of it lately
+                       failed#<integration>         a delivery to be tried again
+                       outbox#<seq>#<name>[#part]   frozen notifications, escalations to start
+    delivery#<id>      <integration>                what it has heard of the group; the claim
+                       <integration>#<seq>          one delivery
+    incident#<id>      head                         an incident; event#… is its history
+    config             last-good[#part]             the last configuration that was valid
+
+The index `due` holds the groups by when they are to be looked at, and outboxes that wait to be sent.
+"""
+
+from .deliveries import DynamoDeliveries
+from .groups import DynamoGroups
+from .incidents import DynamoIncidents
+from .rules import DynamoRules
+from .snapshots import DynamoSnapshots
+from .table import Table
+
+__all__ = ["DynamoDeliveries", "DynamoGroups", "DynamoIncidents", "DynamoRules", "DynamoSnapshots", "Table"]

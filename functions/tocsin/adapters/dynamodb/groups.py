@@ -1,0 +1,357 @@
+"""Groups: record, alerts' copies, cooldowns and outbox in one partition each; whole notifications beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from ...core.alerts import Alert
+from ...core.cooldowns import Cooldown
+from ...core.escalation import IncidentId
+from ...core.grouping import Flush, Group, GroupState
+from ...core.labels import Fingerprint, Labels
+from ...core.notifications import (
+    Notification,
+    Sent,
+    alert_as_json,
+    alert_from_json,
+    as_json,
+    encode,
+    format_time,
+    parse_time,
+)
+from ...core.receivers import IntegrationKey, Kind
+from ...core.routing import GroupId, GroupIdentity
+from ...errors import ConflictError
+from ...ports import OutboxEntry, OutboxKind
+from . import incidents
+from .table import (
+    DUE_SHARD,
+    TRANSACTION_ITEMS,
+    Condition,
+    Item,
+    Table,
+    at_version,
+    delete_action,
+    epoch,
+    has_expired,
+    pack,
+    part_key,
+    put_action,
+    split,
+    unpack,
+    update_action,
+)
+
+HEAD, ALERT, COOLDOWN, OUTBOX = "head", "alert#", "cooldown#", "outbox#"
+# Longer than any repeat is likely to be: what was told must be known when the alert comes back.
+KEPT_FOR = timedelta(days=14)
+# A transaction may hold 4 MB; what does not fit is written just before it, and named by it.
+_PAYLOAD_BYTES = 3 * 1024 * 1024
+
+
+def partition(group: GroupId) -> str:
+    return f"group#{group}"
+
+
+class DynamoGroups:
+    """The `group#…` and `notification#…` partitions."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def tell(self, identity: GroupIdentity, alerts: Sequence[Alert], *, first_flush_at: datetime) -> None:
+        pk, size = partition(identity.id), TRANSACTION_ITEMS - 1
+        for start in range(0, len(alerts), size):
+            puts = [put_action(_alert_item(pk, alert), _not_older(alert)) for alert in alerts[start : start + size]]
+            self._table.transact([_plan_action(pk, identity, first_flush_at), *puts])
+
+    def load_group(self, group: GroupId, *, now: datetime) -> GroupState | None:
+        items = {item["sk"]: item for item in self._table.query(partition(group))}
+        if HEAD not in items:
+            return None
+        alerts = [alert_from_json(json.loads(item["alert"])) for sk, item in items.items() if sk.startswith(ALERT)]
+        return GroupState(
+            group=_group(items),
+            alerts={alert.fingerprint: alert for alert in alerts},
+            cooldowns={
+                Fingerprint(sk.removeprefix(COOLDOWN)): _cooldown(item)
+                for sk, item in items.items()
+                if sk.startswith(COOLDOWN) and not has_expired(item, now)
+            },
+        )
+
+    def commit(self, before: Group, flush: Flush, *, now: datetime) -> None:
+        pk = partition(before.identity.id)
+        head, *tails = _head_items(replace(flush.group, version=before.version + 1), now=now)
+        actions = [put_action(head, at_version(before.version)), *map(put_action, tails)]
+        actions += [put_action(_outbox_item(pk, each, now=now)) for each in flush.notifications]
+        if flush.opened:
+            actions.append(put_action(_escalation_item(pk, flush, now=now)))
+        actions += [
+            action for each in (flush.opened, flush.closed) if each for action in incidents.save_actions(each, now=now)
+        ]
+        payloads = [item for each in flush.notifications for item in _payload_items(each, now=now)]
+        is_small = sum(len(item["data"]) for item in payloads) <= _PAYLOAD_BYTES
+        cooldowns = [_cooldown_item(pk, key, each) for key, each in sorted(flush.cooldowns.items())]
+        early = [*([] if is_small else payloads)]
+        actions += map(put_action, payloads if is_small else [])
+        room = max(TRANSACTION_ITEMS - len(actions), 0)
+        actions += map(put_action, cooldowns[:room])
+        early += cooldowns[room:]
+        room = max(TRANSACTION_ITEMS - len(actions), 0)
+        actions += [_drop_action(pk, alert) for alert in flush.dropped[:room]]
+        self._table.each(self._table.put, early)
+        self._table.transact(actions)
+        self._table.each(lambda alert: self._drop(pk, alert), flush.dropped[room:])
+
+    def _drop(self, pk: str, alert: Alert) -> None:
+        """Delete a resolved alert that found no room in the transaction; one that was told anew meanwhile stays."""
+        try:
+            self._table.delete(pk, ALERT + alert.fingerprint, _unchanged(alert))
+        except ConflictError:
+            return
+
+    def load_outbox(self, group: GroupId) -> Sequence[OutboxEntry]:
+        return [_outbox_entry(group, item) for item in self._table.query(partition(group), prefix=OUTBOX)]
+
+    def load_notification(self, notification_id: str) -> Mapping[str, Any] | None:
+        items = {item["sk"]: item for item in self._table.query(f"notification#{notification_id}")}
+        if HEAD not in items:
+            return None
+        data = b"".join(bytes(items[part_key(HEAD, number)]["data"]) for number in range(items[HEAD]["parts"]))
+        full: dict[str, Any] = json.loads(unpack(data))
+        return full
+
+    def mark_published(self, entry: OutboxEntry, *, retry_at: datetime) -> None:
+        """Note that an entry was published; one that was confirmed meanwhile stays gone."""
+        condition = Condition(
+            "attribute_exists(pk)",
+            {"#published": "published", "#due_at": "due_at", "#retry_at": "retry_at"},
+            {":yes": True, ":due": epoch(retry_at), ":retry": format_time(retry_at)},
+        )
+        expression = "SET #published = :yes, #due_at = :due, #retry_at = :retry"
+        try:
+            self._table.update(partition(entry.group), _outbox_key(entry.seq, entry.integration), expression, condition)
+        except ConflictError:
+            return
+
+    def confirm(self, entry: OutboxEntry) -> None:
+        self._table.delete(partition(entry.group), _outbox_key(entry.seq, entry.integration))
+
+    def overdue(self, *, before: datetime, limit: int) -> Sequence[GroupId]:
+        return _group_ids(self._table.query_due(before=before, limit=limit))
+
+    def active_groups(self) -> Sequence[GroupId]:
+        return _group_ids(self._table.query_due(before=None, limit=1000))
+
+
+def escalate_action(group: GroupId, receivers: Mapping[str, int], *, now: datetime) -> dict[str, Any]:
+    """Return the write that adds an escalation step's receivers to a group and has it looked at."""
+    names = {"#escalated": "escalated", "#due_at": "due_at", "#due_shard": "due_shard", "#version": "version"}
+    names["#look_at"] = "look_at"
+    values: dict[str, Any] = {":due": epoch(now), ":shard": DUE_SHARD, ":one": 1, ":now": format_time(now)}
+    sets = ["#due_at = :due", "#due_shard = :shard", "#look_at = :now"]
+    for number, (receiver, step) in enumerate(sorted(receivers.items())):
+        names[f"#r{number}"] = receiver
+        values[f":s{number}"] = step
+        sets.append(f"#escalated.#r{number} = if_not_exists(#escalated.#r{number}, :s{number})")
+    condition = Condition("attribute_exists(pk)", names, values)
+    return update_action(partition(group), HEAD, f"SET {', '.join(sets)} ADD #version :one", condition)
+
+
+def _plan_action(pk: str, identity: GroupIdentity, first_flush_at: datetime) -> dict[str, Any]:
+    """Return the write that has a group looked at, unless that is planned; it makes the group where there is none."""
+    names = {f"#{name}": name for name in ("identity", "next_flush_at", "look_at", "due_at", "due_shard")}
+    names |= {f"#{name}": name for name in ("escalated", "version", "expires_at")}
+    values = {
+        ":identity": {"receiver": identity.receiver, "route_key": identity.route_key, "labels": dict(identity.labels)},
+        ":at": format_time(first_flush_at),
+        ":due": epoch(first_flush_at),
+        ":shard": DUE_SHARD,
+        ":none": {},
+        ":one": 1,
+    }
+    expression = (
+        "SET #identity = :identity, #next_flush_at = if_not_exists(#next_flush_at, :at),"
+        " #look_at = if_not_exists(#look_at, :at), #due_at = if_not_exists(#due_at, :due), #due_shard = :shard,"
+        " #escalated = if_not_exists(#escalated, :none) REMOVE #expires_at ADD #version :one"
+    )
+    return update_action(pk, HEAD, expression, Condition("", names, values))
+
+
+def _head_items(group: Group, *, now: datetime) -> list[Item]:
+    pk, parts = partition(group.identity.id), split(pack(_log_text(group.sent)))
+    identity = group.identity
+    head: Item = {
+        "pk": pk,
+        "sk": HEAD,
+        "version": group.version,
+        "seq": group.seq,
+        "identity": {"receiver": identity.receiver, "route_key": identity.route_key, "labels": dict(identity.labels)},
+        "next_flush_at": format_time(group.next_flush_at) if group.next_flush_at else None,
+        "look_at": format_time(group.look_at) if group.look_at else None,
+        "due_at": epoch(group.look_at) if group.look_at else None,
+        "due_shard": DUE_SHARD if group.look_at else None,
+        "escalated": dict(group.escalated),
+        "incident": group.incident,
+        "log": parts[0],
+        "log_parts": len(parts),
+        "expires_at": None if group.look_at else epoch(now + KEPT_FOR),
+    }
+    tails: list[Item] = [
+        {"pk": pk, "sk": part_key(HEAD, number), "log": part} for number, part in enumerate(parts[1:], start=1)
+    ]
+    return [head, *tails]
+
+
+def _log_text(sent: Mapping[IntegrationKey, Sent]) -> str:
+    """Return the notification log as text; a set that several integrations share is written once."""
+    sets: dict[frozenset[Fingerprint], int] = {}
+    entries = {
+        key: {
+            "firing": sets.setdefault(entry.firing, len(sets)),
+            "resolved": sets.setdefault(entry.resolved, len(sets)),
+            "at": format_time(entry.at),
+            "seq": entry.seq,
+            "id": entry.notification_id,
+        }
+        for key, entry in sorted(sent.items())
+    }
+    return encode({"sets": [sorted(each) for each in sets], "entries": entries})
+
+
+def _log(text: str) -> dict[IntegrationKey, Sent]:
+    data = json.loads(text)
+    sets = [frozenset(Fingerprint(each) for each in names) for names in data["sets"]]
+    return {
+        IntegrationKey(key): Sent(
+            firing=sets[entry["firing"]],
+            resolved=sets[entry["resolved"]],
+            at=parse_time(entry["at"]),
+            seq=entry["seq"],
+            notification_id=entry["id"],
+        )
+        for key, entry in data["entries"].items()
+    }
+
+
+def _group(items: Mapping[str, Item]) -> Group:
+    head = items[HEAD]
+    identity = head["identity"]
+    parts = [items[part_key(HEAD, number)]["log"] for number in range(head.get("log_parts", 0))]
+    return Group(
+        identity=GroupIdentity(identity["receiver"], identity["route_key"], Labels(identity["labels"])),
+        version=head["version"],
+        seq=head.get("seq", 0),
+        next_flush_at=parse_time(head["next_flush_at"]) if "next_flush_at" in head else None,
+        look_at=parse_time(head["look_at"]) if "look_at" in head else None,
+        sent=_log(unpack(b"".join(bytes(part) for part in parts))) if parts else {},
+        escalated=head.get("escalated", {}),
+        incident=IncidentId(head["incident"]) if "incident" in head else None,
+    )
+
+
+def _alert_item(pk: str, alert: Alert) -> Item:
+    text = encode(alert_as_json(alert, now=alert.updated_at))
+    return {"pk": pk, "sk": ALERT + alert.fingerprint, "alert": text, "updated_at": format_time(alert.updated_at)}
+
+
+def _not_older(alert: Alert) -> Condition:
+    return Condition(
+        "attribute_not_exists(#updated_at) OR #updated_at <= :updated_at",
+        {"#updated_at": "updated_at"},
+        {":updated_at": format_time(alert.updated_at)},
+    )
+
+
+def _unchanged(alert: Alert) -> Condition:
+    return Condition(
+        "#updated_at = :updated_at", {"#updated_at": "updated_at"}, {":updated_at": format_time(alert.updated_at)}
+    )
+
+
+def _drop_action(pk: str, alert: Alert) -> dict[str, Any]:
+    return delete_action(pk, ALERT + alert.fingerprint, _unchanged(alert))
+
+
+def _cooldown_item(pk: str, key: Fingerprint, cooldown: Cooldown) -> Item:
+    return {
+        "pk": pk,
+        "sk": COOLDOWN + key,
+        "starts_at": format_time(cooldown.starts_at),
+        "until": format_time(cooldown.until),
+        "held": cooldown.held,
+        "held_starts_at": format_time(cooldown.held_starts_at) if cooldown.held_starts_at else None,
+        "expires_at": epoch(cooldown.until),
+    }
+
+
+def _cooldown(item: Item) -> Cooldown:
+    return Cooldown(
+        starts_at=parse_time(item["starts_at"]),
+        until=parse_time(item["until"]),
+        held=item["held"],
+        held_starts_at=parse_time(item["held_starts_at"]) if "held_starts_at" in item else None,
+    )
+
+
+def _payload_items(notification: Notification, *, now: datetime) -> list[Item]:
+    parts = split(pack(encode(as_json(notification))))
+    common: Item = {"pk": f"notification#{notification.id}", "expires_at": epoch(now + KEPT_FOR)}
+    return [
+        {**common, "sk": part_key(HEAD, number), "data": part, "parts": len(parts) if number == 0 else None}
+        for number, part in enumerate(parts)
+    ]
+
+
+def _outbox_key(seq: int, integration: IntegrationKey) -> str:
+    return f"{OUTBOX}{seq:015d}#{integration}"
+
+
+def _outbox_item(pk: str, notification: Notification, *, now: datetime) -> Item:
+    item = _pending(pk, notification.seq, notification.key, OutboxKind.NOTIFICATION, notification.id, now=now)
+    return {**item, "awaits_confirmation": notification.integration.kind is not Kind.SNS}
+
+
+def _escalation_item(pk: str, flush: Flush, *, now: datetime) -> Item:
+    assert flush.opened is not None  # the caller's condition
+    key = IntegrationKey("escalation")
+    return _pending(pk, flush.group.seq, key, OutboxKind.ESCALATION, flush.opened.id, now=now)
+
+
+def _pending(pk: str, seq: int, integration: IntegrationKey, kind: OutboxKind, subject: str, *, now: datetime) -> Item:
+    return {
+        "pk": pk,
+        "sk": _outbox_key(seq, integration),
+        "kind": kind.value,
+        "subject": subject,
+        "seq": seq,
+        "integration": integration,
+        "decided_at": format_time(now),
+        "retry_at": format_time(now),
+        "published": False,
+        "due_shard": DUE_SHARD,
+        "due_at": epoch(now),
+    }
+
+
+def _outbox_entry(group: GroupId, item: Item) -> OutboxEntry:
+    return OutboxEntry(
+        group=group,
+        kind=OutboxKind(item["kind"]),
+        subject=item["subject"],
+        seq=item["seq"],
+        integration=IntegrationKey(item["integration"]),
+        decided_at=parse_time(item["decided_at"]),
+        retry_at=parse_time(item["retry_at"]),
+        is_published=item["published"],
+        awaits_confirmation=item.get("awaits_confirmation", False),
+    )
+
+
+def _group_ids(items: Any) -> list[GroupId]:
+    return list(dict.fromkeys(GroupId(item["pk"].removeprefix("group#")) for item in items))

@@ -1,0 +1,247 @@
+"""Calls to the table, in Python values: conditions that fail become ConflictError, everything else StoreError.
+
+Items over 400 KB are refused by DynamoDB, so large values are compressed and split into parts of their own.
+
+Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ...errors import ConflictError, StoreError
+
+Item = dict[str, Any]
+
+PART_BYTES = 300 * 1024
+TRANSACTION_ITEMS = 100
+DUE_INDEX = "due"
+DUE_SHARD = "0"
+_CONFLICTS = ("ConditionalCheckFailedException", "TransactionCanceledException", "TransactionConflictException")
+_WRITERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition expression with its names and values."""
+
+    expression: str
+    names: Mapping[str, str]
+    values: Mapping[str, Any]
+
+
+class Table:
+    """The table; `client` makes the DynamoDB client when it is first needed."""
+
+    def __init__(self, name: str, client: Callable[[], Any]) -> None:
+        self.name = name
+        self._client = client
+
+    def query(self, pk: str, *, prefix: str = "") -> Iterator[Item]:
+        """Yield all items of a partition whose sort key begins so, page after page."""
+        names, values = {"#pk": "pk"}, {":pk": pk}
+        condition = "#pk = :pk"
+        if prefix:
+            names["#sk"] = "sk"
+            values[":sk"] = prefix
+            condition += " AND begins_with(#sk, :sk)"
+        yield from self._pages(
+            KeyConditionExpression=condition,
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=encode_all(values),
+            ConsistentRead=True,
+        )
+
+    def query_due(self, *, before: datetime | None, limit: int) -> Iterator[Item]:
+        """Yield the keys of what is due, earliest first; the index is eventually consistent."""
+        names = {"#shard": "due_shard"}
+        values: dict[str, str | int] = {":shard": DUE_SHARD}
+        condition = "#shard = :shard"
+        if before is not None:
+            names["#at"] = "due_at"
+            values[":at"] = epoch(before)
+            condition += " AND #at <= :at"
+        yield from self._pages(
+            IndexName=DUE_INDEX,
+            KeyConditionExpression=condition,
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=encode_all(values),
+            Limit=limit,
+        )
+
+    def _pages(self, **arguments: Any) -> Iterator[Item]:
+        limit = arguments.get("Limit")
+        found = 0
+        while True:
+            answer = self.call("query", **arguments)
+            for item in answer["Items"]:
+                yield decode_all(item)
+                found += 1
+                if limit is not None and found >= limit:
+                    return
+            if "LastEvaluatedKey" not in answer:
+                return
+            arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        answer = self.call("get_item", Key=key(pk, sk), ConsistentRead=True)
+        return decode_all(answer["Item"]) if "Item" in answer else None
+
+    def put(self, item: Item, condition: Condition | None = None) -> None:
+        self.call("put_item", Item=encode_all(item), **_condition_arguments(condition))
+
+    def delete(self, pk: str, sk: str, condition: Condition | None = None) -> None:
+        self.call("delete_item", Key=key(pk, sk), **_condition_arguments(condition))
+
+    def update(self, pk: str, sk: str, expression: str, condition: Condition) -> None:
+        self.call(
+            "update_item", Key=key(pk, sk), UpdateExpression=expression, **_condition_arguments(condition, update=True)
+        )
+
+    def transact(self, actions: Sequence[Mapping[str, Any]]) -> None:
+        """Write all or nothing, at most 100 actions as made by the functions below."""
+        named = [{kind: {"TableName": self.name, **body} for kind, body in action.items()} for action in actions]
+        self.call("transact_write_items", TransactItems=named)
+
+    def each(self, work: Callable[[Any], None], items: Sequence[Any]) -> None:
+        """Do independent writes beside each other; the first error is raised after all have ended."""
+        if len(items) <= 1:
+            for item in items:
+                work(item)
+            return
+        with ThreadPoolExecutor(_WRITERS) as pool:
+            for _ in pool.map(work, items):
+                pass
+
+    def call(self, operation: str, **arguments: Any) -> Any:
+        """Call the client. Raises ConflictError or StoreError."""
+        if operation != "transact_write_items":
+            arguments["TableName"] = self.name
+        try:
+            return getattr(self._client(), operation)(**arguments)
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            if code in _CONFLICTS:
+                raise ConflictError(f"{operation}: {code}") from error
+            raise StoreError(f"{operation} failed: {error}") from error
+        except BotoCoreError as error:
+            raise StoreError(f"{operation} failed: {error}") from error
+
+
+def put_action(item: Item, condition: Condition | None = None) -> dict[str, Any]:
+    return {"Put": {"Item": encode_all(item), **_condition_arguments(condition)}}
+
+
+def delete_action(pk: str, sk: str, condition: Condition | None = None) -> dict[str, Any]:
+    return {"Delete": {"Key": key(pk, sk), **_condition_arguments(condition)}}
+
+
+def update_action(pk: str, sk: str, expression: str, condition: Condition) -> dict[str, Any]:
+    return {
+        "Update": {
+            "Key": key(pk, sk),
+            "UpdateExpression": expression,
+            **_condition_arguments(condition, update=True),
+        }
+    }
+
+
+def at_version(version: int) -> Condition:
+    """Return the condition that an item is still as it was read; version 0 means that there was none."""
+    if version == 0:
+        return Condition("attribute_not_exists(#version)", {"#version": "version"}, {})
+    return Condition("#version = :read", {"#version": "version"}, {":read": version})
+
+
+def _condition_arguments(condition: Condition | None, *, update: bool = False) -> dict[str, Any]:
+    if condition is None:
+        return {}
+    arguments: dict[str, Any] = {"ExpressionAttributeNames": dict(condition.names)}
+    if condition.expression:
+        arguments["ConditionExpression"] = condition.expression
+    elif not update:
+        raise ValueError("a condition without an expression belongs to updates only")
+    if condition.values:
+        arguments["ExpressionAttributeValues"] = encode_all(condition.values)
+    return arguments
+
+
+def key(pk: str, sk: str) -> dict[str, Any]:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def epoch(instant: datetime) -> int:
+    """Return an instant as the table has it: whole seconds, rounded up so that nothing is due too early."""
+    return -int(-instant.timestamp() // 1)
+
+
+def from_epoch(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def has_expired(item: Mapping[str, Any], now: datetime) -> bool:
+    """Say whether an item is over: DynamoDB deletes it up to days later (law 8)."""
+    return "expires_at" in item and from_epoch(item["expires_at"]) <= now
+
+
+def encode(value: Any) -> dict[str, Any]:
+    """Return a value as DynamoDB's client takes it; None is for callers to leave out."""
+    match value:
+        case bool():
+            return {"BOOL": value}
+        case str():
+            return {"S": value}
+        case int() | float():
+            return {"N": repr(value)}
+        case bytes():
+            return {"B": value}
+        case Mapping():
+            return {"M": encode_all(value)}
+        case list() | tuple():
+            return {"L": [encode(each) for each in value]}
+    raise TypeError(f"no such value in the table: {type(value).__name__}")
+
+
+def encode_all(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: encode(value) for name, value in values.items() if value is not None}
+
+
+def decode(attribute: Mapping[str, Any]) -> Any:
+    ((kind, value),) = attribute.items()
+    match kind:
+        case "N":
+            return int(value) if value.lstrip("-").isdigit() else float(value)
+        case "M":
+            return decode_all(value)
+        case "L":
+            return [decode(each) for each in value]
+    return value
+
+
+def decode_all(attributes: Mapping[str, Any]) -> Item:
+    return {name: decode(value) for name, value in attributes.items()}
+
+
+def pack(text: str) -> bytes:
+    return zlib.compress(text.encode(), level=6)
+
+
+def unpack(data: bytes) -> str:
+    return zlib.decompress(bytes(data)).decode()
+
+
+def split(data: bytes) -> list[bytes]:
+    """Return the parts that fit into items, one at least."""
+    return [data[start : start + PART_BYTES] for start in range(0, len(data), PART_BYTES)] or [b""]
+
+
+def part_key(sk: str, part: int) -> str:
+    """Return the sort key of a value's part; the first is the value's own."""
+    return sk if part == 0 else f"{sk}#part{part:03d}"

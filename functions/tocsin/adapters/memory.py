@@ -1,0 +1,329 @@
+"""The whole world in memory: for stories in virtual time, for trying things out, and for evaluating without AWS.
+
+The same contract suite runs against these and against the real adapters.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..core.alerts import Alert
+from ..core.cooldowns import Cooldown
+from ..core.escalation import Incident, IncidentId
+from ..core.grouping import Flush, Group, GroupState
+from ..core.labels import Fingerprint
+from ..core.notifications import Notification, as_json, encode
+from ..core.receivers import IntegrationKey, Kind
+from ..core.routing import GroupId, GroupIdentity
+from ..core.rules import RuleKey, Sample
+from ..errors import ConflictError, QueryError
+from ..ports import (
+    Claim,
+    Delivery,
+    DeliveryState,
+    LoadedConfiguration,
+    OutboxEntry,
+    OutboxKind,
+    Query,
+    RuleRecord,
+)
+
+LEASE = timedelta(seconds=50)
+
+
+@dataclass(slots=True)
+class _Group:
+    group: Group
+    alerts: dict[Fingerprint, Alert] = field(default_factory=dict)
+    cooldowns: dict[Fingerprint, Cooldown] = field(default_factory=dict)
+    outbox: dict[tuple[int, IntegrationKey], OutboxEntry] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Claim:
+    delivered_seq: int = -1
+    id: str = ""
+    until: datetime | None = None
+
+
+class MemoryStore:
+    """Rules, groups, incidents and deliveries, with the conditions of the table."""
+
+    def __init__(self) -> None:
+        self.rules: dict[RuleKey, RuleRecord] = {}
+        self.groups: dict[GroupId, _Group] = {}
+        self.notifications: dict[str, str] = {}
+        self.incidents: dict[IncidentId, Incident] = {}
+        self.claims: dict[tuple[GroupId, IntegrationKey], _Claim] = {}
+        self.deliveries: dict[tuple[GroupId, IntegrationKey, int], Delivery] = {}
+        self.writes = 0
+
+    # Rules
+
+    def load_rules(self, *, now: datetime) -> Mapping[RuleKey, RuleRecord]:
+        return dict(self.rules)
+
+    def save_rule(self, record: RuleRecord, *, now: datetime) -> RuleRecord:
+        stored = self.rules.get(record.key)
+        _expect(stored.version if stored else 0, record.version, f"rule {record.key}")
+        self.writes += 1
+        self.rules[record.key] = replace(record, version=record.version + 1)
+        return self.rules[record.key]
+
+    # Groups
+
+    def tell(self, identity: GroupIdentity, alerts: Sequence[Alert], *, first_flush_at: datetime) -> None:
+        stored = self.groups.get(identity.id)
+        known = stored.alerts if stored else {}
+        for alert in alerts:
+            if alert.fingerprint in known and known[alert.fingerprint].updated_at > alert.updated_at:
+                raise ConflictError(f"group {identity.id} was told something newer of {alert.fingerprint}")
+        stored = self.groups.setdefault(identity.id, _Group(Group(identity)))
+        stored.alerts.update({alert.fingerprint: alert for alert in alerts})
+        stored.group = replace(
+            stored.group,
+            version=stored.group.version + 1,
+            next_flush_at=stored.group.next_flush_at or first_flush_at,
+            look_at=stored.group.look_at or first_flush_at,
+        )
+        self.writes += 1
+
+    def load_group(self, group: GroupId, *, now: datetime) -> GroupState | None:
+        stored = self.groups.get(group)
+        if stored is None:
+            return None
+        cooldowns = {key: each for key, each in stored.cooldowns.items() if each.until > now}
+        return GroupState(stored.group, dict(stored.alerts), cooldowns)
+
+    def commit(self, before: Group, flush: Flush, *, now: datetime) -> None:
+        stored = self.groups[before.identity.id]
+        _expect(stored.group.version, before.version, f"group {before.identity.id}")
+        for incident in (flush.opened, flush.closed):
+            if incident is not None:
+                self._check_incident(incident)
+        for alert in flush.dropped:
+            if stored.alerts.get(alert.fingerprint) != alert:
+                raise ConflictError(f"alert {alert.fingerprint} was told anew")
+        self.writes += 1
+        stored.group = replace(flush.group, version=before.version + 1)
+        stored.cooldowns.update(flush.cooldowns)
+        for alert in flush.dropped:
+            del stored.alerts[alert.fingerprint]
+        for notification in flush.notifications:
+            self.notifications[notification.id] = encode(as_json(notification))
+            entry = _outbox_entry(before.identity.id, notification, now=now)
+            stored.outbox[entry.seq, entry.integration] = entry
+        for incident in (flush.opened, flush.closed):
+            if incident is not None:
+                self.incidents[incident.id] = replace(incident, version=incident.version + 1)
+        if flush.opened is not None:
+            key = IntegrationKey("escalation")
+            stored.outbox[flush.group.seq, key] = OutboxEntry(
+                before.identity.id, OutboxKind.ESCALATION, flush.opened.id, flush.group.seq, key, now, now
+            )
+
+    def load_outbox(self, group: GroupId) -> Sequence[OutboxEntry]:
+        stored = self.groups.get(group)
+        return [entry for _, entry in sorted(stored.outbox.items())] if stored else []
+
+    def load_notification(self, notification_id: str) -> Mapping[str, Any] | None:
+        text = self.notifications.get(notification_id)
+        return None if text is None else json.loads(text)
+
+    def mark_published(self, entry: OutboxEntry, *, retry_at: datetime) -> None:
+        outbox = self.groups[entry.group].outbox
+        if (entry.seq, entry.integration) in outbox:
+            self.writes += 1
+            outbox[entry.seq, entry.integration] = replace(entry, is_published=True, retry_at=retry_at)
+
+    def confirm(self, entry: OutboxEntry) -> None:
+        self.writes += 1
+        if entry.group in self.groups:
+            self.groups[entry.group].outbox.pop((entry.seq, entry.integration), None)
+
+    def overdue(self, *, before: datetime, limit: int) -> Sequence[GroupId]:
+        due = sorted((at, group) for group in self.groups for at in self._due_times(group) if at <= before)
+        return list(dict.fromkeys(group for _, group in due))[:limit]
+
+    def active_groups(self) -> Sequence[GroupId]:
+        return [group for group in sorted(self.groups) if any(True for _ in self._due_times(group))]
+
+    def _due_times(self, group: GroupId) -> Iterator[datetime]:
+        stored = self.groups[group]
+        if stored.group.look_at is not None:
+            yield stored.group.look_at
+        yield from (entry.retry_at for entry in stored.outbox.values())
+
+    # Incidents
+
+    def load_incident(self, incident: IncidentId) -> Incident | None:
+        return self.incidents.get(incident)
+
+    def save_incident(self, incident: Incident, *, now: datetime) -> None:
+        self._check_incident(incident)
+        self.writes += 1
+        self.incidents[incident.id] = replace(incident, version=incident.version + 1)
+
+    def escalate(self, incident: Incident, receivers: Mapping[str, int], *, now: datetime) -> None:
+        stored = self.groups[incident.group]
+        self.save_incident(incident, now=now)
+        stored.group = replace(
+            stored.group,
+            version=stored.group.version + 1,
+            escalated={**receivers, **stored.group.escalated},
+            look_at=now,
+        )
+
+    def _check_incident(self, incident: Incident) -> None:
+        stored = self.incidents.get(incident.id)
+        _expect(stored.version if stored else 0, incident.version, f"incident {incident.id}")
+
+    # Deliveries
+
+    def claim(self, notification: Notification, *, now: datetime) -> Claim:
+        claim = self.claims.setdefault((notification.group, notification.key), _Claim())
+        if claim.delivered_seq == notification.seq:
+            return Claim.DELIVERED
+        if claim.delivered_seq > notification.seq:
+            return Claim.STALE
+        if claim.until is not None and claim.until > now:
+            return Claim.BUSY
+        self.writes += 1
+        claim.id, claim.until = notification.id, now + LEASE
+        return Claim.GRANTED
+
+    def record(self, notification: Notification, state: DeliveryState, outcome: str, *, now: datetime) -> None:
+        claim = self.claims.setdefault((notification.group, notification.key), _Claim())
+        if claim.id != notification.id:
+            raise ConflictError(f"the claim of notification {notification.id} is another's by now")
+        self.writes += 1
+        claim.id, claim.until = "", None
+        if state is DeliveryState.DELIVERED:
+            claim.delivered_seq = notification.seq
+        key = (notification.group, notification.key, notification.seq)
+        before = self.deliveries.get(key)
+        self.deliveries[key] = Delivery(
+            notification_id=notification.id,
+            integration=notification.key,
+            seq=notification.seq,
+            state=state,
+            attempts=before.attempts + 1 if before else 1,
+            at=now,
+            status=notification.status.value,
+            reason=notification.reason.value,
+            outcome=outcome[:1000],
+        )
+
+    def load_deliveries(self, group: GroupId) -> Sequence[Delivery]:
+        return [delivery for key, delivery in sorted(self.deliveries.items()) if key[0] == group]
+
+
+def _expect(stored: int, read: int, what: str) -> None:
+    if stored != read:
+        raise ConflictError(f"{what} is at version {stored}, not {read}")
+
+
+def _outbox_entry(group: GroupId, notification: Notification, *, now: datetime) -> OutboxEntry:
+    return OutboxEntry(
+        group=group,
+        kind=OutboxKind.NOTIFICATION,
+        subject=notification.id,
+        seq=notification.seq,
+        integration=notification.key,
+        decided_at=now,
+        retry_at=now,
+        awaits_confirmation=notification.integration.kind is not Kind.SNS,
+    )
+
+
+class MemoryMetrics:
+    """Query results by expression: samples, an error, or a function of the query's time."""
+
+    def __init__(self) -> None:
+        self.results: dict[str, Sequence[Sample] | QueryError | Callable[[datetime], Sequence[Sample]]] = {}
+        self.queries: list[Query] = []
+
+    def query_all(self, queries: Sequence[Query], *, budget_seconds: float) -> Sequence[Sequence[Sample] | QueryError]:
+        self.queries.extend(queries)
+        return [self._answer(query) for query in queries]
+
+    def _answer(self, query: Query) -> Sequence[Sample] | QueryError:
+        result = self.results.get(query.expr, ())
+        return result(query.at) if callable(result) else result
+
+
+class MemoryTimers:
+    """Timers and ticks as a list of what is to happen when."""
+
+    def __init__(self) -> None:
+        self.announced: list[tuple[datetime, GroupId]] = []
+        self.ticks: list[datetime] = []
+
+    def announce(self, group: GroupId, *, at: datetime, now: datetime) -> None:
+        self.announced.append((at, group))
+
+    def announce_tick(self, at: datetime, *, now: datetime) -> None:
+        self.ticks.append(at)
+
+    def take_due(self, now: datetime) -> list[tuple[datetime, GroupId]]:
+        due = sorted(entry for entry in self.announced if entry[0] <= now)
+        self.announced = [entry for entry in self.announced if entry[0] > now]
+        return due
+
+
+class MemoryTopic:
+    """What was published, in order."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def publish(self, message: str) -> None:
+        self.messages.append(message)
+
+
+class MemoryEscalations:
+    """Which state machines were started; a second start of one is none."""
+
+    def __init__(self) -> None:
+        self.started: list[IncidentId] = []
+
+    def start(self, incident: IncidentId) -> None:
+        if incident not in self.started:
+            self.started.append(incident)
+
+
+class FixedConfigurations:
+    """A configuration that is at hand."""
+
+    def __init__(self, loaded: LoadedConfiguration) -> None:
+        self.loaded = loaded
+
+    def current(self, *, now: datetime, fresh: bool = False) -> LoadedConfiguration:
+        return self.loaded
+
+
+@dataclass(slots=True)
+class MemoryLog:
+    """Log lines and counters, to be looked at."""
+
+    lines: list[tuple[str, str, dict[str, object]]] = field(default_factory=list)
+    counts: dict[str, float] = field(default_factory=dict)
+
+    def info(self, event: str, **fields: object) -> None:
+        self.lines.append(("info", event, fields))
+
+    def warning(self, event: str, **fields: object) -> None:
+        self.lines.append(("warning", event, fields))
+
+    def error(self, event: str, **fields: object) -> None:
+        self.lines.append(("error", event, fields))
+
+    def count(self, metric: str, value: float = 1, **dimensions: str) -> None:
+        self.counts[metric] = self.counts.get(metric, 0) + value
+
+    def events(self, event: str) -> list[dict[str, object]]:
+        return [fields for _, name, fields in self.lines if name == event]

@@ -1,0 +1,201 @@
+"""A look at a group: decide whom to tell, commit that with the outbox, send the outbox, plan the next look.
+
+The timer for the next look is announced before the commit and SNS is told after it (laws 5 and 6): a crash between leaves a
+timer that finds nothing, or an outbox that the next look sends with the same bytes under the same ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from ..core.escalation import Incident, IncidentId
+from ..core.grouping import Flush, Group, GroupState, Surroundings, decide_flush
+from ..core.notifications import message_json, parse_time
+from ..core.routing import GroupId, Route, find_route
+from ..errors import ConflictError
+from ..ports import (
+    Configurations,
+    Escalations,
+    Groups,
+    Incidents,
+    LoadedConfiguration,
+    Log,
+    OutboxEntry,
+    OutboxKind,
+    Timers,
+    Topic,
+)
+
+ATTEMPTS = 5
+# A delivery may take its function's whole time; asking again before that would only meet its claim.
+LEAST_RETRY_AFTER = timedelta(seconds=60)
+RETRIED_FOR = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatcher:
+    """What looking at groups works with."""
+
+    configurations: Configurations
+    groups: Groups
+    incidents: Incidents
+    timers: Timers
+    topic: Topic
+    escalations: Escalations
+    log: Log
+    external_url: str = ""
+
+
+def run(world: Dispatcher, group: GroupId, *, at: datetime, now: datetime) -> Flush | None:
+    """Look at a group that a timer names; returns what was decided, or None where there was nothing to look at."""
+    if at > now:
+        world.timers.announce(group, at=at, now=now)  # longer than one delay can be: hop
+        return None
+    flush = _flush(world, group, now=now)
+    _send_outbox(world, group, now=now)
+    return flush
+
+
+def _flush(world: Dispatcher, group: GroupId, *, now: datetime) -> Flush | None:
+    for _ in range(ATTEMPTS):
+        try:
+            return _flush_once(world, group, now=now)
+        except ConflictError:
+            world.log.info("group_changed_meanwhile", group=group)
+    raise ConflictError(f"group {group} changed {ATTEMPTS} times while it was looked at")
+
+
+def _flush_once(world: Dispatcher, group: GroupId, *, now: datetime) -> Flush | None:
+    state = world.groups.load_group(group, now=now)
+    if state is None:
+        return None
+    route, loaded = _route_of(world, state.group, now=now)
+    if route is None:
+        _forget(world, state, now=now)
+        return None
+    kept = _routed_here(state, loaded)
+    incident = _load_incident(world, state.group)
+    around = Surroundings(route, loaded.configuration, world.external_url)
+    flush = decide_flush(kept, incident, around, now=now)
+    flush = replace(flush, dropped=(*flush.dropped, *(a for k, a in state.alerts.items() if k not in kept.alerts)))
+    if flush.group.next_flush_at is not None:
+        world.timers.announce(group, at=flush.group.next_flush_at, now=now)
+    if not _changes_nothing(state.group, flush):
+        world.groups.commit(state.group, flush, now=now)
+    _report(world, flush, incident)
+    return flush
+
+
+def _route_of(world: Dispatcher, group: Group, *, now: datetime) -> tuple[Route | None, LoadedConfiguration]:
+    """Return the group's route; one that is not known is looked for in the newest configuration before it is believed."""
+    identity = group.identity
+    loaded = world.configurations.current(now=now)
+    route = find_route(loaded.configuration.root, identity.receiver, identity.route_key)
+    if route is None:
+        loaded = world.configurations.current(now=now, fresh=True)
+        route = find_route(loaded.configuration.root, identity.receiver, identity.route_key)
+    return route, loaded
+
+
+def _routed_here(state: GroupState, loaded: LoadedConfiguration) -> GroupState:
+    """Return the group without alerts that a changed configuration has routed elsewhere.
+
+    They leave the record of what was told as well: leaving is no resolution, and must not be announced as one.
+    """
+    identity = state.group.identity
+    gone = {key for key, alert in state.alerts.items() if not loaded.configuration.is_routed_to(identity, alert)}
+    if not gone:
+        return state
+    sent = {
+        key: replace(entry, firing=entry.firing - gone, resolved=entry.resolved - gone)
+        for key, entry in state.group.sent.items()
+    }
+    alerts = {key: alert for key, alert in state.alerts.items() if key not in gone}
+    return replace(state, group=replace(state.group, sent=sent), alerts=alerts)
+
+
+def _forget(world: Dispatcher, state: GroupState, *, now: datetime) -> None:
+    """Drop a group whose route is gone: evaluate has told its alerts to the groups that they belong to by now."""
+    ended = replace(state.group, next_flush_at=None, sent={}, escalated={}, incident=None)
+    world.log.warning("group_rerouted", group=state.group.identity.id, group_key=state.group.identity.key)
+    world.groups.commit(state.group, Flush(group=ended, dropped=tuple(state.alerts.values())), now=now)
+
+
+def _load_incident(world: Dispatcher, group: Group) -> Incident | None:
+    return world.incidents.load_incident(group.incident) if group.incident else None
+
+
+def _changes_nothing(before: Group, flush: Flush) -> bool:
+    return flush.group == before and not (flush.notifications or flush.dropped or flush.cooldowns)
+
+
+def _send_outbox(world: Dispatcher, group: GroupId, *, now: datetime) -> None:
+    """Tell the world what was decided, in order; what was not confirmed in time is told again with the same bytes."""
+    entries = world.groups.load_outbox(group)
+    newest = {entry.integration: entry.seq for entry in entries}
+    for entry in entries:
+        if entry.kind is OutboxKind.ESCALATION:
+            world.escalations.start(IncidentId(entry.subject))
+            world.groups.confirm(entry)
+        elif not entry.is_published:
+            _publish(world, entry, now=now)
+        elif entry.retry_at <= now:
+            _publish_again(world, entry, is_newest=entry.seq == newest[entry.integration], now=now)
+
+
+def _publish(world: Dispatcher, entry: OutboxEntry, *, now: datetime) -> None:
+    full = world.groups.load_notification(entry.subject)
+    if full is None:
+        world.log.error("notification_gone", notification=entry.subject, group=entry.group)
+        world.groups.confirm(entry)
+        return
+    world.topic.publish(message_json(full))
+    if entry.awaits_confirmation:
+        retry_after = timedelta(seconds=full["retry_after_seconds"])
+        world.groups.mark_published(entry, retry_at=now + max(retry_after, LEAST_RETRY_AFTER))
+    else:
+        world.groups.confirm(entry)
+
+
+def _publish_again(world: Dispatcher, entry: OutboxEntry, *, is_newest: bool, now: datetime) -> None:
+    fields = {"notification": entry.subject, "integration": entry.integration}
+    if not is_newest:
+        world.log.warning("notification_superseded", **fields)
+        world.groups.confirm(entry)
+    elif now - entry.decided_at >= RETRIED_FOR:
+        world.log.error("notification_given_up", **fields)
+        world.log.count("NotificationsGivenUp")
+        world.groups.confirm(entry)
+    else:
+        world.log.warning("notification_unconfirmed", **fields)
+        world.log.count("NotificationsRetried")
+        _publish(world, entry, now=now)
+
+
+def _report(world: Dispatcher, flush: Flush, incident: Incident | None) -> None:
+    for notification in flush.notifications:
+        world.log.info(
+            "notification_decided",
+            notification=notification.id,
+            receiver=notification.receiver,
+            integration=notification.integration.kind.value,
+            status=notification.status.value,
+            reason=notification.reason.value,
+            group_key=notification.group_key,
+        )
+        world.log.count("Notifications", integration=notification.integration.kind.value)
+    for key, reason in flush.withheld.items():
+        world.log.info("notification_withheld", integration=key, reason=reason.value)
+    for change, which in (("incident_opened", flush.opened), ("incident_closed", flush.closed)):
+        if which is not None:
+            world.log.info(change, incident=which.id, title=which.title, policy=which.policy)
+
+
+def parse_timer(body: Mapping[str, object]) -> tuple[GroupId, datetime]:
+    """Return the group and the instant of a timer's message. Raises ValueError where it is another thing."""
+    group, at = body.get("group"), body.get("at")
+    if not isinstance(group, str) or not isinstance(at, str):
+        raise ValueError(f"a timer needs the texts `group` and `at`, found {sorted(body)}")
+    return GroupId(group), parse_time(at)

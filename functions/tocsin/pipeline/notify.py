@@ -1,0 +1,97 @@
+"""Deliver one notification: claim it, send it, record what came of it (law 7).
+
+The claim is a conditional write: whoever has it sends, what was delivered is not sent again, and what is older than what
+the integration has already heard of the group is dropped. The outbox keeps the notification until it is confirmed here, so
+a failure is tried again: by the invocation's own retries where that can help, and at the group's next flush in any case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from ..core.notifications import Notification, from_json
+from ..errors import DeliveryError
+from ..ports import Claim, Deliveries, DeliveryState, Groups, Log, OutboxEntry, OutboxKind, Sender
+
+
+@dataclass(frozen=True, slots=True)
+class Notifier:
+    """What delivering works with; `sender` is one integration's."""
+
+    sender: Sender
+    groups: Groups
+    deliveries: Deliveries
+    log: Log
+
+
+class Outcome(StrEnum):
+    DELIVERED = "delivered"
+    DUPLICATE = "already delivered"
+    STALE = "something newer was delivered"
+    FAILED = "failed for good"
+
+
+class DeliveryInProgressError(Exception):
+    """Another invocation holds the claim; it may yet fail, so this one has to come back."""
+
+
+def run(world: Notifier, notification: Notification, *, now: datetime) -> Outcome:
+    """Deliver once. Raises DeliveryError where a retry can help, DeliveryInProgressError where it must wait."""
+    claim = world.deliveries.claim(notification, now=now)
+    if claim is Claim.BUSY:
+        raise DeliveryInProgressError(f"{notification.key} is being told something else of group {notification.group}")
+    if claim is not Claim.GRANTED:
+        world.log.info("notification_dropped", why=claim.value, **_fields(notification))
+        world.groups.confirm(_entry(notification))
+        return Outcome.DUPLICATE if claim is Claim.DELIVERED else Outcome.STALE
+    try:
+        answer = world.sender(_whole(world, notification), now=now)
+    except DeliveryError as error:
+        _record_failure(world, notification, error, now=now)
+        if error.retryable:
+            raise
+        return Outcome.FAILED
+    world.deliveries.record(notification, DeliveryState.DELIVERED, answer, now=now)
+    world.groups.confirm(_entry(notification))
+    world.log.info("notification_delivered", answer=answer, **_fields(notification))
+    world.log.count("NotificationsDelivered", integration=notification.integration.kind.value)
+    return Outcome.DELIVERED
+
+
+def _entry(notification: Notification) -> OutboxEntry:
+    return OutboxEntry(
+        group=notification.group,
+        kind=OutboxKind.NOTIFICATION,
+        subject=notification.id,
+        seq=notification.seq,
+        integration=notification.key,
+        decided_at=notification.created_at,
+        retry_at=notification.created_at,
+    )
+
+
+def _whole(world: Notifier, notification: Notification) -> Notification:
+    """Return the notification with all its alerts; where the table has it no more, the first ones have to do."""
+    if not notification.truncated:
+        return notification
+    full = world.groups.load_notification(notification.id)
+    return notification if full is None else from_json(full)
+
+
+def _record_failure(world: Notifier, notification: Notification, error: DeliveryError, *, now: datetime) -> None:
+    outcome = f"{error.reason.value}: {error}"
+    world.deliveries.record(notification, DeliveryState.FAILED, outcome, now=now)
+    world.log.error("notification_failed", error=str(error), retryable=error.retryable, **_fields(notification))
+    world.log.count("NotificationsFailed", integration=notification.integration.kind.value, reason=error.reason.value)
+
+
+def _fields(notification: Notification) -> dict[str, object]:
+    return {
+        "notification": notification.id,
+        "receiver": notification.receiver,
+        "integration": notification.integration.kind.value,
+        "group_key": notification.group_key,
+        "reason": notification.reason.value,
+    }

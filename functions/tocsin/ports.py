@@ -1,0 +1,231 @@
+"""What the pipeline needs of the world, shaped by the pipeline; adapters/ fulfils it, and wiring.py puts it in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from .core.alerts import Alert
+from .core.configuration import Configuration
+from .core.escalation import Incident, IncidentId
+from .core.grouping import Flush, Group, GroupState
+from .core.labels import Fingerprint
+from .core.notifications import Notification
+from .core.receivers import IntegrationKey
+from .core.routing import GroupId, GroupIdentity
+from .core.rules import ActiveAlert, RuleKey, Sample
+from .errors import QueryError
+
+
+class Health(StrEnum):
+    UNKNOWN = "unknown"
+    OK = "ok"
+    FAILING = "err"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRecord:
+    """A rule's durable state. `telling` holds the alerts that its groups are just being told of: a crash leaves it."""
+
+    key: RuleKey
+    active: Mapping[Fingerprint, ActiveAlert] = field(default_factory=dict)
+    health: Health = Health.UNKNOWN
+    error: str = ""
+    changed_at: datetime | None = None
+    failing_since: datetime | None = None
+    routes_digest: str = ""
+    telling: Mapping[Fingerprint, ActiveAlert] = field(default_factory=dict)
+    version: int = 0
+
+
+class Configurations(Protocol):
+    """Where configuration comes from."""
+
+    def current(self, *, now: datetime, fresh: bool = False) -> LoadedConfiguration: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedConfiguration:
+    """The configuration in force; `refused` says why a newer one is not."""
+
+    configuration: Configuration
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """An instant query."""
+
+    expr: str
+    at: datetime
+
+
+class Metrics(Protocol):
+    """A Prometheus query endpoint."""
+
+    def query_all(self, queries: Sequence[Query], *, budget_seconds: float) -> Sequence[Sequence[Sample] | QueryError]:
+        """Return each query's instant vector or its own error, in order and within the budget; raises nothing."""
+        ...
+
+
+class Rules(Protocol):
+    """The durable state of rules."""
+
+    def load_rules(self, *, now: datetime) -> Mapping[RuleKey, RuleRecord]: ...
+
+    def save_rule(self, record: RuleRecord, *, now: datetime) -> RuleRecord:
+        """Write under the version that was read. Raises ConflictError if it is another by now."""
+        ...
+
+
+class Groups(Protocol):
+    """Groups, their alerts, their outbox."""
+
+    def tell(self, identity: GroupIdentity, alerts: Sequence[Alert], *, first_flush_at: datetime) -> None:
+        """Put the alerts' copies into their group, and have it looked at if nothing is planned yet."""
+        ...
+
+    def load_group(self, group: GroupId, *, now: datetime) -> GroupState | None: ...
+
+    def commit(self, before: Group, flush: Flush, *, now: datetime) -> None:
+        """Write a flush and its outbox in one transaction. Raises ConflictError if the group changed meanwhile."""
+        ...
+
+    def load_outbox(self, group: GroupId) -> Sequence[OutboxEntry]:
+        """Return what was decided and is not known to have arrived, oldest first."""
+        ...
+
+    def load_notification(self, notification_id: str) -> Mapping[str, Any] | None:
+        """Return the whole frozen notification (the claim check's other half)."""
+        ...
+
+    def mark_published(self, entry: OutboxEntry, *, retry_at: datetime) -> None: ...
+
+    def confirm(self, entry: OutboxEntry) -> None:
+        """Take an entry out of the outbox: it arrived, or nothing is left to be done about it."""
+        ...
+
+    def overdue(self, *, before: datetime, limit: int) -> Sequence[GroupId]: ...
+
+    def active_groups(self) -> Sequence[GroupId]: ...
+
+
+class OutboxKind(StrEnum):
+    NOTIFICATION = "notification"
+    ESCALATION = "escalation"
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """Something decided that the world must be told: a notification (by id), or an escalation (by incident) to start.
+
+    A notification stays until its integration has confirmed it; at `retry_at` the same bytes are published again.
+    """
+
+    group: GroupId
+    kind: OutboxKind
+    subject: str
+    seq: int
+    integration: IntegrationKey
+    decided_at: datetime
+    retry_at: datetime
+    is_published: bool = False
+    awaits_confirmation: bool = True
+
+
+class Incidents(Protocol):
+    """What is open, who has it."""
+
+    def load_incident(self, incident: IncidentId) -> Incident | None: ...
+
+    def save_incident(self, incident: Incident, *, now: datetime) -> None:
+        """Write under the version that was read. Raises ConflictError."""
+        ...
+
+    def escalate(self, incident: Incident, receivers: Mapping[str, int], *, now: datetime) -> None:
+        """Write the incident with its steps taken, and add receivers to its group, in one transaction."""
+        ...
+
+
+class Claim(StrEnum):
+    """Whether a notification is this invocation's to deliver."""
+
+    GRANTED = "granted"
+    DELIVERED = "already delivered"
+    STALE = "something newer was delivered"
+    BUSY = "another invocation is delivering to this integration"
+
+
+class DeliveryState(StrEnum):
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The record of one notification at one integration: what came of the last attempt, and why it was sent."""
+
+    notification_id: str
+    integration: IntegrationKey
+    seq: int
+    state: DeliveryState
+    attempts: int
+    at: datetime
+    status: str
+    reason: str
+    outcome: str
+
+
+class Deliveries(Protocol):
+    """Who was told what, when, with what result."""
+
+    def claim(self, notification: Notification, *, now: datetime) -> Claim: ...
+
+    def record(self, notification: Notification, state: DeliveryState, outcome: str, *, now: datetime) -> None:
+        """Write down what came of an attempt, and give the claim back."""
+        ...
+
+    def load_deliveries(self, group: GroupId) -> Sequence[Delivery]: ...
+
+
+class Timers(Protocol):
+    def announce(self, group: GroupId, *, at: datetime, now: datetime) -> None:
+        """Have the group looked at, at or after an instant; longer delays hop."""
+        ...
+
+
+class Ticks(Protocol):
+    def announce_tick(self, at: datetime, *, now: datetime) -> None: ...
+
+
+class Topic(Protocol):
+    def publish(self, message: str) -> None:
+        """Hand a frozen notification (the JSON text) to everything that is subscribed."""
+        ...
+
+
+class Escalations(Protocol):
+    def start(self, incident: IncidentId) -> None:
+        """Start the incident's state machine; a second start is none."""
+        ...
+
+
+class Sender(Protocol):
+    def __call__(self, notification: Notification, *, now: datetime) -> str:
+        """Deliver, and return what the receiver answered. Raises DeliveryError."""
+        ...
+
+
+class Log(Protocol):
+    """Structured log lines and counters: a constant event name and fields."""
+
+    def info(self, event: str, **fields: object) -> None: ...
+
+    def warning(self, event: str, **fields: object) -> None: ...
+
+    def error(self, event: str, **fields: object) -> None: ...
+
+    def count(self, metric: str, value: float = 1, **dimensions: str) -> None: ...
