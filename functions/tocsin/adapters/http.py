@@ -32,6 +32,7 @@ _AGAIN = frozenset({408, 429})
 _ANSWER_LENGTH = 300
 _ANSWER_BYTES = 64 * 1024
 _HIDDEN = "…"
+_NO_URL = "(not a URL)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,8 @@ class PooledTransport:
     pool: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(num_pools=8, maxsize=4))
 
     def __call__(self, request: Request, *, timeout_seconds: float) -> Response:
+        if redact(request.url) == _NO_URL:
+            raise _not_a_url(request.url)
         try:
             answer = self.pool.request(
                 "POST",
@@ -152,7 +155,7 @@ def redact(url: str) -> str:
     except ValueError:
         host = None
     if not host or parts.scheme not in ("http", "https"):
-        return "(not a URL)"
+        return _NO_URL
     return f"{parts.scheme}://{host}{f':{port}' if port else ''}/{_HIDDEN}"
 
 
@@ -207,8 +210,7 @@ def _passing(response: Response, url: str, *, now: datetime) -> DeliveryError | 
 
 def _transport_failure(error: Exception, url: str) -> DeliveryError:
     if isinstance(error, (urllib3.exceptions.LocationValueError, ValueError)):
-        message = f"{redact(url)} cannot be posted to: the URL is not valid"
-        return DeliveryError(message, reason=FailureReason.NOT_CONFIGURED, retryable=False)
+        return _not_a_url(url)
     # NewConnectionError is a timeout by inheritance only: most are refused connections.
     timed_out = isinstance(error, urllib3.exceptions.TimeoutError) and not isinstance(
         error, urllib3.exceptions.NewConnectionError
@@ -218,6 +220,11 @@ def _transport_failure(error: Exception, url: str) -> DeliveryError:
         reason=FailureReason.TIMEOUT if timed_out else FailureReason.CONNECTION,
         retryable=True,
     )
+
+
+def _not_a_url(url: str) -> DeliveryError:
+    message = f"{redact(url)} cannot be posted to: the URL is not valid"
+    return DeliveryError(message, reason=FailureReason.NOT_CONFIGURED, retryable=False)
 
 
 def _cause(error: Exception, url: str) -> str:

@@ -36,6 +36,7 @@ DETAILED = 10
 SUBJECT_LENGTH = 200
 TEXT_BYTES = 256 * 1024
 _FONT = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
+_CELL = "padding:8px;border-bottom:1px solid #e1e5ea;text-align:left;vertical-align:top"
 _MUTED = "color:#5f6b7a;font-size:13px;line-height:19px"
 
 
@@ -58,7 +59,11 @@ def render(notification: Notification) -> Email:
         )
     except Exception as error:
         rest = plain.degraded(notification, error)
-        return Email(subject=rest.subject, html=f"<pre>{escape(rest.text)}</pre>", text=rest.text)
+        return Email(subject=rest.subject, html=_preformatted(rest.text), text=rest.text)
+
+
+def _preformatted(text: str) -> str:
+    return f'<pre style="white-space:pre-wrap;word-break:break-word;font-size:14px">{escape(text)}</pre>\n'
 
 
 def _html(notification: Notification) -> str:
@@ -69,7 +74,7 @@ def _html(notification: Notification) -> str:
         _banner(notification, tone),
         _why(notification),
         *(_card(facts(alert, now=now), notification.severity) for alert in alerts[:DETAILED]),
-        _table(alerts[DETAILED:ROWS], now=now),
+        _table(alerts[DETAILED:ROWS], notification.severity, now=now),
         _left_out(len(alerts[ROWS:]) + notification.truncated),
         _foot(notification),
     ]
@@ -140,11 +145,13 @@ def _measure(said: Facts) -> str:
         return ""
     if not said.value:
         return f'<div style="margin-top:8px;font-size:15px">{escape(clip(measured(said), 300))}</div>'
-    threshold = (
-        f' <span style="{_MUTED}">threshold {escape(clip(said.threshold, 150))}</span>' if said.threshold else ""
-    )
+    notes = [
+        "last value" if said.status is Status.RESOLVED else "",
+        f"threshold {escape(clip(said.threshold, 150))}" if said.threshold else "",
+    ]
+    beside = f' <span style="{_MUTED}">{", ".join(note for note in notes if note)}</span>' if any(notes) else ""
     value = escape(clip(said.value, 150))
-    return f'<div style="margin-top:8px"><b style="font-size:22px;line-height:28px">{value}</b>{threshold}</div>'
+    return f'<div style="margin-top:8px"><b style="font-size:22px;line-height:28px">{value}</b>{beside}</div>'
 
 
 def _paragraph(text: str) -> str:
@@ -177,23 +184,26 @@ def _labels(said: Facts) -> str:
     return f'<div style="{_MUTED};margin-top:6px">{", ".join(shown)}{more}</div>' if shown else ""
 
 
-def _table(alerts: list[Alert], *, now: datetime) -> str:
+def _table(alerts: list[Alert], severity: str, *, now: datetime) -> str:
     if not alerts:
         return ""
-    cell = "padding:6px 8px;border-bottom:1px solid #e1e5ea;text-align:left;vertical-align:top;word-break:break-word"
-    rows = "\n".join(_row(facts(alert, now=now), cell) for alert in alerts)
-    head = "".join(f'<th style="{cell}">{name}</th>' for name in ("", "Alert", "Value", "When"))
+    rows = "\n".join(_row(facts(alert, now=now), severity) for alert in alerts)
     return (
-        '<div style="padding:14px 12px"><table role="presentation" width="100%" cellspacing="0" '
-        f'style="border-collapse:collapse;font-size:13px;line-height:18px">\n<tr>{head}</tr>\n{rows}\n</table></div>'
+        '<div style="padding:6px 12px"><table width="100%" cellspacing="0" '
+        'style="border-collapse:collapse;font-size:13px;line-height:18px">\n'
+        f'<tr><th style="{_CELL}">Alert</th><th style="{_CELL}">Value</th></tr>\n{rows}\n</table></div>'
     )
 
 
-def _row(said: Facts, cell: str) -> str:
+def _row(said: Facts, severity: str) -> str:
     labels = ", ".join(f"{name}={clip(value, 80)}" for name, value in said.labels[:8])
-    about = f'{escape(clip(said.headline, 200))}<br><span style="color:#5f6b7a">{escape(labels)}</span>'
-    cells = (said.status.value, about, escape(clip(said.value, 60)), escape(said.when))
-    return "<tr>" + "".join(f'<td style="{cell}">{text}</td>' for text in cells) + "</tr>"
+    status = f'<b style="color:{colour(severity, said.status)}">{said.status.value}</b>'
+    about = f'{status} {escape(clip(said.headline, 200))}<br><span style="color:#5f6b7a">{escape(said.when)}'
+    about += f"<br>{escape(labels)}</span>" if labels else "</span>"
+    return (
+        f'<tr><td style="{_CELL};word-break:break-word">{about}</td>'
+        f'<td style="{_CELL};max-width:120px">{escape(clip(said.value, 60))}</td></tr>'
+    )
 
 
 def _left_out(count: int) -> str:

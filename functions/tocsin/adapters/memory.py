@@ -32,7 +32,7 @@ from ..ports import (
     RuleRecord,
 )
 
-LEASE = timedelta(seconds=50)
+LEASE = timedelta(seconds=70)
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from ..core.alerts import Status
 from ..core.links import back_link
 from ..core.notifications import Notification
 from ..core.wording import (
@@ -27,6 +28,7 @@ from ..core.wording import (
     resolved,
     time_text,
     title,
+    value_label,
     why,
 )
 
@@ -78,6 +80,7 @@ def degraded(notification: Notification, error: Exception) -> Plain:
     lines = [
         f"{subject} (severity: {_attempt(lambda: str(notification.severity), 'unknown')})",
         *(clip(label, _TEXT_LENGTH) for label in labels if label),
+        _attempt(lambda: f"To acknowledge: {acknowledgement(notification) or 'not needed'}", ""),
         f"Group: {clip(key, _TEXT_LENGTH)}",
         f"The message itself could not be rendered: {error_text(error)}",
     ]
@@ -140,10 +143,10 @@ def _alert_lines(said: Facts) -> Iterator[str]:
         yield f"Alert: {clip(said.name, 300)}"
     yield said.when[0].upper() + said.when[1:]
     if measured(said):
-        yield f"Value: {clip(measured(said), 300)}"
+        yield f"{value_label(said)}: {clip(measured(said), 300)}"
     if said.description:
         yield f"\n{clip(said.description, _TEXT_LENGTH)}"
-    if said.recommendations:
+    if said.recommendations and said.status is Status.FIRING:
         yield f"\nWhat to do:\n{clip(said.recommendations, _TEXT_LENGTH)}"
     if said.links or said.labels:
         yield ""

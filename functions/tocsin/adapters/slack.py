@@ -30,6 +30,7 @@ from ..core.wording import (
     plural,
     resolved,
     title,
+    value_label,
     why,
 )
 from ..errors import DeliveryError, FailureReason
@@ -164,7 +165,7 @@ def _alert_lines(said: Facts) -> Iterator[str]:
     if said.description and said.description != said.headline:
         yield escape(said.description, 900)
     if measured(said):
-        yield f"*Value:* {escape(measured(said), 200)}"
+        yield f"*{value_label(said)}:* {escape(measured(said), 200)}"
     yield f"*{'Firing' if said.status is Status.FIRING else 'Fired'}:* {escape(said.when, 200)}"
     if said.recommendations and said.status is Status.FIRING:
         yield f"*What to do:* {escape(said.recommendations, 700)}"

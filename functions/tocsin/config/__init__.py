@@ -1,0 +1,66 @@
+"""Configuration: files → core values, with every error told by its file, line and reason, all of them at once.
+
+    documents, substitution, blocks    YAML with its places; `${NAME:-default}`; one mapping checked at a time
+    rule_files                         Prometheus's rules
+    alertmanager, receivers            the route tree and who can be told
+    tocsin_yml, threshold_rules        what is ours: threshold rules, cooldowns, escalation
+    loading                            one consistent Configuration of all files
+
+This module imports none of them: YAML, pydantic and RE2 are loaded when configuration is, so that a function which only
+delivers what is already decided starts without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..core.configuration import Configuration
+from ..core.rules import RuleGroup
+
+ALERTMANAGER = "alertmanager.yml"
+TOCSIN = "tocsin.yml"
+RULES = "rules/"
+YAML_SUFFIXES = (".yml", ".yaml")
+
+
+def load(source: Mapping[str, bytes], *, environment: Mapping[str, str]) -> Configuration:
+    """Return the configuration of files by name: alertmanager.yml, tocsin.yml, rules/*.yml. Raises ConfigError."""
+    from .loading import load_configuration
+
+    return load_configuration(source, environment=environment)
+
+
+def check_rules(name: str, content: bytes) -> tuple[RuleGroup, ...]:
+    """Return the groups of one Prometheus rule file. Raises ConfigError."""
+    from .loading import check_rules as check
+
+    return check(name, content)
+
+
+def check_alertmanager(name: str, content: bytes, *, environment: Mapping[str, str]) -> None:
+    """Check an alertmanager.yml by itself. Raises ConfigError."""
+    from .loading import check_alertmanager as check
+
+    check(name, content, environment=environment)
+
+
+def check_tocsin(name: str, content: bytes, *, environment: Mapping[str, str]) -> None:
+    """Check a tocsin.yml by itself: the receivers it names are not looked for. Raises ConfigError."""
+    from .loading import check_tocsin as check
+
+    check(name, content, environment=environment)
+
+
+def compiled_rule_file(groups: tuple[RuleGroup, ...]) -> str:
+    """Return groups as the text of a rule file that Prometheus and promtool read."""
+    from .rule_text import compiled_rule_file as compiled
+
+    return compiled(groups)
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """Return a folder's configuration files: the YAML files in it and below rules/, by their names inside it."""
+    paths = [*folder.iterdir(), *(folder / RULES).rglob("*")]
+    files = sorted(path for path in paths if path.suffix in YAML_SUFFIXES and path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

@@ -46,6 +46,6 @@ class Alert:
 
 
 def presentation_order(alert: Alert) -> tuple[object, ...]:
-    """Return the key by which alerts stand in a message: job, then instance (present before absent), then all labels."""
+    """Return the key by which alerts stand in a message: job, then instance (present before absent), all labels."""
     job, instance = alert.labels.get("job"), alert.labels.get("instance")
     return (job is None, job or "", instance is None, instance or "", tuple(alert.labels.items()))

@@ -1,7 +1,7 @@
 """Cooldown: an alert that fires again soon after its group was told of it is counted, and not told again.
 
-It concerns a new firing of the same fingerprint, never the one that was told. What still fires when the cooldown ends is
-told then, so a flapping alert costs one page per cooldown and none is lost.
+It concerns a new firing of the same fingerprint, never the one that was told. What still fires when the cooldown ends
+is told then, so a flapping alert costs one page per cooldown and none is lost.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A group of alerts, and what a look at it (a flush) does: whom to tell, what to remember, when to look again.
 
-A group is looked at after group_wait, then every group_interval while anything in it fires. In between, a flush only tells
-receivers that an escalation step has added. Each integration is decided on its own record.
+A group is looked at after group_wait, then every group_interval while anything in it fires. In between, a flush only
+tells receivers that an escalation step has added. Each integration is decided on its own record.
 
 Source: https://github.com/prometheus/alertmanager/blob/main/dispatch/dispatch.go
 """
@@ -169,7 +169,7 @@ def _audience(group: Group, configuration: Configuration, *, due: bool) -> list[
 
 
 def _firing_for(state: GroupState, last: Sent | None, *, now: datetime) -> list[Fingerprint]:
-    """Return what fires as far as an integration is concerned: what it was told of stays, what is held does not count."""
+    """Return what fires for an integration: what it was told of stays, what is held does not count."""
     told = last.firing if last else frozenset()
     return [
         key

@@ -224,7 +224,7 @@ def alert_from_json(data: Mapping[str, Any]) -> Alert:
 
 
 def from_json(data: Mapping[str, Any]) -> Notification:
-    """Return the notification that `as_json` wrote. Raises KeyError, ValueError or TypeError where it is another thing."""
+    """Return the notification that `as_json` wrote. Raises KeyError, ValueError or TypeError on others."""
     return Notification(
         id=data["id"],
         seq=int(data["seq"]),

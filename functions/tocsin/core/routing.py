@@ -1,7 +1,7 @@
 """The route tree: which receivers an alert goes to, and how it is grouped there.
 
-A child takes from its parent what it does not set itself. An alert descends to the deepest routes that match; a route is
-used itself only if none of its children matched. `continue` concerns siblings of the same level only.
+A child takes from its parent what it does not set itself. An alert descends to the deepest routes that match; a route
+is used itself only if none of its children matched. `continue` concerns siblings of the same level only.
 
 Source: https://github.com/prometheus/alertmanager/blob/main/dispatch/route.go
 """
@@ -68,7 +68,7 @@ class GroupIdentity:
 
     @property
     def id(self) -> GroupId:
-        """Return 32 hexadecimal digits; the receiver is part of it, so routes with equal matchers don't share a group."""
+        """Return 32 hexadecimal digits; the receiver is part of it, so equal matchers don't share a group."""
         return GroupId(hashlib.sha256(f"{self.receiver}\0{self.key}".encode()).hexdigest()[:32])
 
 

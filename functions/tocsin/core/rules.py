@@ -1,7 +1,8 @@
 """Alerting rules and the state machine of their alerts: inactive → pending → firing → resolved.
 
-The transitions are Prometheus's own: an alert is pending until its expression has held for `for`, one evaluation without
-it resets that, and a firing alert outlives its expression by `keep_firing_for`. The rule's labels are part of the identity.
+The transitions are Prometheus's own: an alert is pending until its expression has held for `for`, one evaluation
+without it resets that, and a firing alert outlives its expression by `keep_firing_for`. The rule's labels are part of
+the identity.
 
 Source: https://github.com/prometheus/prometheus/blob/main/rules/alerting.go
 """

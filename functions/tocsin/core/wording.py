@@ -23,14 +23,14 @@ NAMES_IN_TITLE = 3
 LABELS_IN_TITLE = 6
 _COLOURS = {
     "critical": "#c92a2a",
-    "error": "#e8590c",
-    "high": "#e8590c",
-    "warning": "#f08c00",
-    "medium": "#f08c00",
+    "error": "#d9480f",
+    "high": "#d9480f",
+    "warning": "#b86200",
+    "medium": "#b86200",
     "info": "#1971c2",
     "low": "#1971c2",
 }
-_UNKNOWN_COLOUR = "#868e96"
+_UNKNOWN_COLOUR = "#667380"
 _RESOLVED_COLOUR = "#2b8a3e"
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
@@ -103,7 +103,8 @@ def why(notification: Notification) -> str:
         return str(notification.reason)
     step = f"escalation step {notification.step} of incident {notification.incident}"
     if notification.reason is Reason.ESCALATED:
-        return f"{step}: nobody has acknowledged it"
+        # The first step comes at once: there was nobody yet who could have.
+        return f"{step}: nobody has acknowledged it" if notification.step > 1 else step
     return f"{notification.reason} ({step})"
 
 
@@ -117,6 +118,10 @@ def acknowledgement(notification: Notification) -> str | None:
 def colour(severity: str, status: Status) -> str:
     """Return the colour (#rrggbb) of a severity; green for what is resolved, grey for a severity that is not known."""
     return _RESOLVED_COLOUR if status is Status.RESOLVED else _COLOURS.get(severity.lower(), _UNKNOWN_COLOUR)
+
+
+def value_label(said: Facts) -> str:
+    return "Value" if said.status is Status.FIRING else "Last value"
 
 
 def measured(said: Facts) -> str:

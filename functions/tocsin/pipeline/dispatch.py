@@ -1,18 +1,17 @@
 """A look at a group: decide whom to tell, commit that with the outbox, send the outbox, plan the next look.
 
-The timer for the next look is announced before the commit and SNS is told after it (laws 5 and 6): a crash between leaves a
-timer that finds nothing, or an outbox that the next look sends with the same bytes under the same ids.
+The timer for the next look is announced before the commit and SNS is told after it (laws 5 and 6): a crash between
+leaves a timer that finds nothing, or an outbox that the next look sends with the same bytes under the same ids.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ..core.escalation import Incident, IncidentId
 from ..core.grouping import Flush, Group, GroupState, Surroundings, decide_flush
-from ..core.notifications import message_json, parse_time
+from ..core.notifications import message_json
 from ..core.routing import GroupId, Route, find_route
 from ..errors import ConflictError
 from ..ports import (
@@ -30,7 +29,7 @@ from ..ports import (
 
 ATTEMPTS = 5
 # A delivery may take its function's whole time; asking again before that would only meet its claim.
-LEAST_RETRY_AFTER = timedelta(seconds=60)
+LEAST_RETRY_AFTER = timedelta(seconds=75)
 RETRIED_FOR = timedelta(hours=24)
 
 
@@ -89,7 +88,7 @@ def _flush_once(world: Dispatcher, group: GroupId, *, now: datetime) -> Flush | 
 
 
 def _route_of(world: Dispatcher, group: Group, *, now: datetime) -> tuple[Route | None, LoadedConfiguration]:
-    """Return the group's route; one that is not known is looked for in the newest configuration before it is believed."""
+    """Return the group's route; before one is held to be gone, the newest configuration is asked."""
     identity = group.identity
     loaded = world.configurations.current(now=now)
     route = find_route(loaded.configuration.root, identity.receiver, identity.route_key)
@@ -191,11 +190,3 @@ def _report(world: Dispatcher, flush: Flush, incident: Incident | None) -> None:
     for change, which in (("incident_opened", flush.opened), ("incident_closed", flush.closed)):
         if which is not None:
             world.log.info(change, incident=which.id, title=which.title, policy=which.policy)
-
-
-def parse_timer(body: Mapping[str, object]) -> tuple[GroupId, datetime]:
-    """Return the group and the instant of a timer's message. Raises ValueError where it is another thing."""
-    group, at = body.get("group"), body.get("at")
-    if not isinstance(group, str) or not isinstance(at, str):
-        raise ValueError(f"a timer needs the texts `group` and `at`, found {sorted(body)}")
-    return GroupId(group), parse_time(at)

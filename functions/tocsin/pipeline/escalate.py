@@ -1,7 +1,7 @@
 """One question of the state machine: which steps of an incident are due, and until when to wait.
 
-Taking a step adds its receivers to the incident's group and has the group looked at; what they are told, and that they hear
-of the resolution, is the group's business. Receivers that were told already are not added twice.
+Taking a step adds its receivers to the incident's group and has the group looked at; what they are told, and that they
+hear of the resolution, is the group's business. Receivers that were told already are not added twice.
 """
 
 from __future__ import annotations

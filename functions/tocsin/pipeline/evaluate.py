@@ -1,12 +1,13 @@
 """A tick: evaluate the rules that are due, tell the groups of what changed, remember it, sweep what is overdue.
 
-Order of one rule's writes (law 5): the record says which alerts are about to be told (announced), a timer is set for each
-group, the groups get their copies (told), and only then the record holds the new states (remembered). Whatever a crash
-leaves, the next tick finds in `telling` and tells again as it is by then.
+Order of one rule's writes (law 5): the record says which alerts are about to be told (announced), a timer is set for
+each group, the groups get their copies (told), and only then the record holds the new states (remembered). Whatever a
+crash leaves, the next tick finds in `telling` and tells again as it is by then.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -31,9 +32,10 @@ from ..core.rules import (
     is_due,
 )
 from ..errors import ConflictError, QueryError
-from ..ports import Groups, Health, LoadedConfiguration, Log, Metrics, Query, RuleRecord, Rules, Timers
+from ..ports import Groups, Health, LoadedConfiguration, Log, Metrics, Query, RuleRecord, Rules, Ticks, Timers
 
 OWN_GROUP = "tocsin"
+SCHEDULE = timedelta(minutes=1)
 RULE_FAILING_FOR = timedelta(minutes=5)
 SWEEP_LIMIT = 100
 
@@ -89,6 +91,12 @@ class TickOutcome:
             "not_written": self.not_written,
             "overdue_groups": self.overdue,
         }
+
+
+def announce_ticks(ticks: Ticks, *, tick: timedelta, now: datetime) -> None:
+    """Send the ticks that fall between this scheduled one and the next; none where a tick is a whole minute."""
+    for number in range(1, math.ceil(SCHEDULE / tick)):
+        ticks.announce_tick(now + number * tick, now=now)
 
 
 def run(world: Evaluator, loaded: LoadedConfiguration, *, now: datetime) -> TickOutcome:
@@ -247,7 +255,7 @@ def _rule_failing_rule() -> Rule:
         labels={"severity": "warning"},
         annotations={
             "summary": "Rule {{ $labels.rule }} cannot be evaluated",
-            "description": "Its alerts stay as they were. `tocsin evaluate --rule {{ $labels.rule }} --dry-run` says why.",
+            "description": "Its alerts stay as they were. To see why: tocsin evaluate --rule {{ $labels.rule }} --dry-run",
         },
     )
 
@@ -255,7 +263,7 @@ def _rule_failing_rule() -> Rule:
 def _gone_rules(
     loaded: LoadedConfiguration, records: Mapping[RuleKey, RuleRecord], *, now: datetime
 ) -> list[RuleOutcome]:
-    """Return the end of rules that the configuration no longer has: what fired expires, as nobody reports it any more."""
+    """Return the end of rules that the configuration no longer has: what fired expires."""
     own = {own_rule_key("TocsinConfigurationRefused"), own_rule_key("TocsinRuleFailing")}
     known = {rule.key for rule in loaded.configuration.rules()} | own
     outcomes = []

@@ -1,8 +1,9 @@
 """Deliver one notification: claim it, send it, record what came of it (law 7).
 
-The claim is a conditional write: whoever has it sends, what was delivered is not sent again, and what is older than what
-the integration has already heard of the group is dropped. The outbox keeps the notification until it is confirmed here, so
-a failure is tried again: by the invocation's own retries where that can help, and at the group's next flush in any case.
+The claim is a conditional write: whoever has it sends, what was delivered is not sent again, and what is older than
+what the integration has already heard of the group is dropped. The outbox keeps the notification until it is confirmed
+here, so a failure is tried again: by the invocation's own retries where that can help, and at the group's next flush
+in any case.
 """
 
 from __future__ import annotations

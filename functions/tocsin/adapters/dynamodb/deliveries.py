@@ -1,4 +1,4 @@
-"""Deliveries: for each group and integration what it has heard, and a claim so that one invocation at a time tells it."""
+"""Deliveries: what each integration has heard of a group, and a claim so that one invocation at a time tells it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...ports import Claim, Delivery, DeliveryState
 from .table import Condition, Item, Table, epoch, put_action, update_action
 
 # Longer than a notifier may run (its Timeout in template.yaml): an older claim is a crashed one's.
-LEASE = timedelta(seconds=50)
+LEASE = timedelta(seconds=70)
 KEPT_FOR = timedelta(days=30)
 _NAMES = {name: name[1:] for name in ("#claim_id", "#claimed_until", "#delivered_seq")}
 

@@ -73,13 +73,14 @@ class Evaluator:
         for known, value in reversed(self.variables):
             if known == name:
                 return value
-        raise FunctionError(f"undefined variable: {name}")  # the parser has checked it
+        raise FunctionError(f"undefined variable: {name}")
 
     def assign(self, name: str, value: object) -> None:
         for place in range(len(self.variables) - 1, -1, -1):
             if self.variables[place][0] == name:
                 self.variables[place] = (name, value)
                 return
+        raise FunctionError(f"undefined variable: {name}")
 
     # Pipelines
 

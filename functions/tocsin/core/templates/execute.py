@@ -96,12 +96,11 @@ class _Invocation:
 
     def walk(self, dot: object, body: nodes.Nodes) -> None:
         for node in body:
-            start = 0 if isinstance(node, nodes.Text) else node.start
             try:
                 self.run.step()
                 self.statement(dot, node)
             except FunctionError as error:
-                self.evaluator.fail(str(error), start, start)
+                self.evaluator.fail(str(error), *_place(node))
 
     def statement(self, dot: object, node: nodes.Node) -> None:
         match node:
@@ -191,3 +190,15 @@ class _Invocation:
             self.evaluator.fail(message, node.start, node.end)
         value = None if node.pipeline is None else self.evaluator.pipeline(dot, node.pipeline)
         self.run.invoke(definition, value, {}, depth=self.depth + 1)
+
+
+def _place(node: nodes.Node) -> tuple[int, int]:
+    """Return where in the source an error of a statement is shown; text has no place of its own."""
+    match node:
+        case nodes.Text():
+            return 0, 0
+        case nodes.Break() | nodes.Continue():
+            return node.start, node.start
+        case nodes.Invoke():
+            return node.start, node.end
+    return node.pipeline.start, node.pipeline.end

@@ -7,8 +7,8 @@ Source: text/template/funcs.go, https://pkg.go.dev/text/template#hdr-Functions
 from collections.abc import Callable, Mapping, Sequence
 
 from tocsin.core.templates.errors import FunctionError
-from tocsin.core.templates.printing import sprint, sprintln
-from tocsin.core.templates.values import ANY, Function, Struct, is_true, type_name, zero_element
+from tocsin.core.templates.printing import NO_VALUE, print_value, sprint, sprintln
+from tocsin.core.templates.values import ANY, Function, is_true, type_name, zero_element
 from tocsin.core.templates.verbs import sprintf
 
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
@@ -152,8 +152,7 @@ def call(function: object, *arguments: object) -> object:
 
 def _text(values: Sequence[object]) -> str:
     """Return the text of an escaper's arguments: printed together, as print does."""
-    only = values[0] if len(values) == 1 else None
-    return str(only) if isinstance(only, str) else sprint(*values)
+    return sprint(*(NO_VALUE if value is None else value for value in values))
 
 
 def html(*values: object) -> str:
@@ -170,12 +169,7 @@ def escape_html(value: object) -> str:
         return ""
     if type_name(value) == "template.HTML":
         return str(value)
-    return html(_printed(value))
-
-
-def _printed(value: object) -> str:
-    text = sprint(value)
-    return text[1:] if isinstance(value, Struct) and text.startswith("&{") else text
+    return html(print_value(value))
 
 
 def js(*values: object) -> str:

@@ -75,7 +75,7 @@ class _Lexer:
     def run(self) -> list[Token]:
         trims = False
         while True:
-            trims = self._text(trims_left=trims)
+            self._text(trims_left=trims)
             if self.position >= len(self.text):
                 self.tokens.append(Token(Kind.END, len(self.text), ""))
                 return self.tokens
@@ -89,8 +89,8 @@ class _Lexer:
         self.tokens.append(Token(kind, self.position, self.text[self.position : end]))
         self.position = end
 
-    def _text(self, *, trims_left: bool) -> bool:
-        """Take the text up to the next action; the answer is not used, but makes the loop's variable plain."""
+    def _text(self, *, trims_left: bool) -> None:
+        """Take the text up to the next action."""
         opening = self.text.find("{{", self.position)
         end = opening if opening >= 0 else len(self.text)
         content = self.text[self.position : end]
@@ -101,7 +101,6 @@ class _Lexer:
         if content:
             self.tokens.append(Token(Kind.TEXT, self.position, content))
         self.position = end
-        return False
 
     def _trims_before(self, opening: int) -> bool:
         after = self.text[opening + 2 : opening + 4]
@@ -182,7 +181,7 @@ class _Lexer:
             return
         found = (_STRING if quote == '"' else _CHARACTER).match(self.text, self.position)
         if found is None:
-            raise self.fail(f"unterminated {'quoted string' if quote == chr(34) else 'character constant'}")
+            raise self.fail("unterminated quoted string" if quote == '"' else "unterminated character constant")
         self.add(Kind.STRING if quote == '"' else Kind.NUMBER, found.end())
 
     def _field(self) -> None:

@@ -47,13 +47,13 @@ _CLASSES = {
 }  # fmt: skip
 _TOKEN = re.compile(
     r"\\Q(?P<literal>.*?)(?:\\E|$)|\\(?P<escape>.)|\[:(?P<class>\w+):\]|\(\?(?P<group>P?<\w+>|P?[^)\w:<]|<|P=|P>)"
-    r"|\(\?(?P<flags>[a-zA-Z-]*)(?P<flags_end>[:)])|(?P<dollar>\$)|(?P<open>\[\^?\]?)|(?P<close>\])",
+    r"|\(\?(?P<flags>[a-zA-Z-]*)(?P<flags_end>[:)])|(?P<dollar>\$)|(?P<open>\[\^?\]?)|(?P<close>\])"
+    r"|(?P<braces>\{,\d*\})|(?P<repeat>(?:[*+?]|\{\d+(?:,\d*)?\})+)",
     re.DOTALL,
 )
 _REFERENCE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<braced>\w+)\}|(?P<bare>\w+))")
-# Possessive quantifiers and repeated ones mean something else, or nothing, in RE2; it repeats 1000 times at most.
-_NOT_RE2 = re.compile(r"(?:[*+?]|(?<!\\)\{\d+(?:,\d*)?\})[*+]|[*+]\?[*+?]")
-_REPEAT = re.compile(r"(?<!\\)\{(\d+)(?:,(\d*))?\}")
+_REPEAT = re.compile(r"(?:[*+?]|\{\d+(?:,\d*)?\})\??")
+_LARGEST_REPEAT = 1000
 _UNKNOWN_ESCAPES = frozenset("123456789ZGKkXRNy")
 
 
@@ -105,7 +105,18 @@ class _Translation:
             return self.group(found["group"])
         elif found["flags"] is not None:
             return self.flags(found["flags"], found["flags_end"])
+        elif found["braces"]:
+            return re.escape(found["braces"])  # no repetition in RE2
+        elif found["repeat"]:
+            return self.repeat(found["repeat"])
         return found.group()
+
+    def repeat(self, operators: str) -> str:
+        """One operator, and `?` for as few as possible; Python would take `a++` for something else."""
+        counts = [int(count) for count in re.findall(r"\d+", operators)]
+        if not _REPEAT.fullmatch(operators) or max(counts, default=0) > _LARGEST_REPEAT:
+            raise FunctionError(f"error parsing regexp: invalid repetition: `{operators}`")
+        return operators
 
     def escape(self, letter: str) -> str:
         if letter in _UNKNOWN_ESCAPES:

@@ -15,9 +15,9 @@ from tocsin.core.templates.values import Struct, Value, type_name
 
 _DIRECTIVE = re.compile(
     r"%(?P<flags>[#0+\- ]*)"
-    r"(?:(?P<width_index>\[\d+\])?(?P<width>\*|\d+))?"
-    r"(?:\.(?:(?P<precision_index>\[\d+\])?(?P<precision>\*|\d*)))?"
-    r"(?P<index>\[\d+\])?(?P<verb>.?)",
+    r"(?:(?P<width_index>\[[^\]]*\])?(?P<width>\*|\d+))?"
+    r"(?:\.(?:(?P<precision_index>\[[^\]]*\])?(?P<precision>\*|\d*)))?"
+    r"(?P<index>\[[^\]]*\])?(?P<verb>.?)",
     re.DOTALL | re.ASCII,
 )
 _MAX_WIDTH = 10_000
@@ -99,8 +99,11 @@ class _Printf:
         if index is None:
             return True
         self.reordered = True
-        self.index = int(index[1:-1]) - 1
-        return 0 <= self.index < len(self.arguments)
+        number = index[1:-1]
+        if not number.isdecimal() or not 1 <= int(number) <= len(self.arguments):
+            return False
+        self.index = int(number) - 1
+        return True
 
     def take(self) -> object:
         if self.index >= len(self.arguments):
@@ -196,14 +199,14 @@ def _pad_number(sign: str, digits: str, spec: Spec, *, zeros: bool) -> str:
 
 
 def _format_integer(value: int, spec: Spec) -> str:
-    number, verb = int(value), spec.verb
+    number, verb, fills = int(value), spec.verb, spec.precision is None
     if verb in "vd":
-        return _pad_number(_sign(negative=number < 0, flags=spec.flags), _digits(number, "d", spec), spec, zeros=True)
+        return _pad_number(_sign(negative=number < 0, flags=spec.flags), _digits(number, "d", spec), spec, zeros=fills)
     if verb in _NON_DECIMAL:
         base, prefix = _NON_DECIMAL[verb]
         prefix = prefix if "#" in spec.flags or verb == "O" else ""
         sign = _sign(negative=number < 0, flags=spec.flags)
-        return _pad_number(sign, prefix + _digits(number, base, spec), spec, zeros=True)
+        return _pad_number(sign, prefix + _digits(number, base, spec), spec, zeros=fills)
     if verb in "cqU" and 0 <= number <= 0x10FFFF:
         character = "�" if 0xD800 <= number < 0xE000 else chr(number)
         shown = f" '{character}'" if "#" in spec.flags and character.isprintable() else ""

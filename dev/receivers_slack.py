@@ -1,0 +1,208 @@
+"""What Slack's incoming webhooks refuse, and what they would show wrongly.
+
+Documented limits and answers. Stricter than Slack in one point: a colour or mark-up that it would swallow is a problem.
+
+Sources: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors
+https://docs.slack.dev/reference/block-kit/blocks
+https://docs.slack.dev/messaging/formatting-message-text
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+TEXT_LENGTH = 40_000
+BLOCKS = 50
+ATTACHMENTS = 100
+SECTION_LENGTH = 3_000
+FIELDS = 10
+FIELD_LENGTH = 2_000
+HEADER_LENGTH = 150
+ELEMENTS = 10
+BLOCKS_LENGTH = 13_000
+LINK_LENGTH = 3_000
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}|good|warning|danger")
+_ENTITY = re.compile(r"&(?!(?:amp|lt|gt);)")
+_MARKUP = re.compile(r"<([^<>]*)>")
+_LINK = re.compile(r"https?://[^\s|]+(\|[^|]+)?|mailto:[^\s|]+(\|[^|]+)?|!date\^\d+\^[^|]+\|[^|]+")
+_KEYS = frozenset(
+    {
+        "text",
+        "blocks",
+        "attachments",
+        "channel",
+        "username",
+        "icon_emoji",
+        "icon_url",
+        "link_names",
+        "mrkdwn",
+        "unfurl_links",
+        "unfurl_media",
+        "thread_ts",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Slack's word for what is wrong (the body of its answer), and where."""
+
+    code: str
+    where: str
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.where}"
+
+
+def check_slack(body: bytes) -> tuple[Any, list[Refusal]]:
+    """Return a request's payload and everything that is wrong with it."""
+    try:
+        payload = json.loads(body)
+    except ValueError as error:
+        return None, [Refusal("invalid_payload", f"not JSON: {error}")]
+    if not isinstance(payload, dict):
+        return payload, [Refusal("invalid_payload", "not a JSON object")]
+    return payload, list(_message(payload))
+
+
+def _message(payload: Mapping[str, Any]) -> Iterator[Refusal]:
+    for name in sorted(set(payload) - _KEYS):
+        yield Refusal("invalid_payload", f"unknown key {name!r}")
+    text, blocks, attachments = payload.get("text"), payload.get("blocks"), payload.get("attachments")
+    if not any((text, blocks, attachments)):
+        yield Refusal("no_text", "neither text nor blocks nor attachments")
+    if text is not None:
+        yield from _text_length("text", text, TEXT_LENGTH, code="msg_too_long")
+        yield from _mark_up("text", text)
+    yield from _blocks("blocks", blocks or [])
+    if not isinstance(attachments or [], list) or len(attachments or []) > ATTACHMENTS:
+        yield Refusal("too_many_attachments", f"more than {ATTACHMENTS}, or not a list")
+        return
+    for index, attachment in enumerate(attachments or []):
+        yield from _attachment(f"attachments[{index}]", attachment)
+    every = [*(blocks or []), *(b for a in attachments or [] if isinstance(a, dict) for b in a.get("blocks") or [])]
+    if len(every) > BLOCKS:
+        yield Refusal("invalid_blocks", f"{len(every)} blocks in all, {BLOCKS} allowed")
+    if sum(_shown_length(block) for block in every) > BLOCKS_LENGTH:
+        yield Refusal("msg_blocks_too_long", f"more than {BLOCKS_LENGTH} characters in all blocks")
+
+
+def _attachment(where: str, attachment: Any) -> Iterator[Refusal]:
+    if not isinstance(attachment, dict):
+        yield Refusal("invalid_attachments", f"{where}: not an object")
+        return
+    if not any(attachment.get(name) for name in ("blocks", "text", "fallback", "title", "fields")):
+        yield Refusal("no_text", f"{where}: empty")
+    colour = attachment.get("color")
+    if colour is not None and not (isinstance(colour, str) and _COLOUR.fullmatch(colour)):
+        yield Refusal("invalid_attachments", f"{where}.color: {colour!r} is no colour")
+    yield from _blocks(f"{where}.blocks", attachment.get("blocks") or [])
+
+
+def _blocks(where: str, blocks: Any) -> Iterator[Refusal]:
+    if not isinstance(blocks, list) or len(blocks) > BLOCKS:
+        yield Refusal("invalid_blocks", f"{where}: more than {BLOCKS}, or not a list")
+        return
+    for index, block in enumerate(blocks):
+        place = f"{where}[{index}]"
+        kind = block.get("type") if isinstance(block, dict) else None
+        check = _KINDS.get(kind) if isinstance(kind, str) else None
+        if check is None:
+            yield Refusal("invalid_blocks", f"{place}: type {kind!r}")
+        else:
+            yield from check(place, block)
+
+
+def _section(where: str, block: Mapping[str, Any]) -> Iterator[Refusal]:
+    fields = block.get("fields")
+    if block.get("text") is None and not fields:
+        yield Refusal("invalid_blocks", f"{where}: neither text nor fields")
+    if block.get("text") is not None:
+        yield from _text(f"{where}.text", block["text"], SECTION_LENGTH)
+    if fields is not None:
+        yield from _texts(f"{where}.fields", fields, FIELDS, FIELD_LENGTH)
+
+
+def _header(where: str, block: Mapping[str, Any]) -> Iterator[Refusal]:
+    yield from _text(f"{where}.text", block.get("text"), HEADER_LENGTH, kinds=("plain_text",))
+
+
+def _context(where: str, block: Mapping[str, Any]) -> Iterator[Refusal]:
+    yield from _texts(f"{where}.elements", block.get("elements"), ELEMENTS, FIELD_LENGTH)
+
+
+def _divider(where: str, block: Mapping[str, Any]) -> Iterator[Refusal]:
+    if set(block) - {"type", "block_id"}:
+        yield Refusal("invalid_blocks", f"{where}: a divider has nothing of its own")
+
+
+def _actions(where: str, block: Mapping[str, Any]) -> Iterator[Refusal]:
+    elements = block.get("elements")
+    if not isinstance(elements, list) or not 1 <= len(elements) <= 25:
+        yield Refusal("invalid_blocks", f"{where}.elements: 1 to 25")
+        return
+    for index, element in enumerate(elements):
+        yield from _text(f"{where}.elements[{index}].text", element.get("text"), 75, kinds=("plain_text",))
+        if len(element.get("url", "")) > LINK_LENGTH:
+            yield Refusal("invalid_blocks", f"{where}.elements[{index}].url: too long")
+
+
+_KINDS: Mapping[str, Callable[[str, Mapping[str, Any]], Iterator[Refusal]]] = {
+    "section": _section,
+    "header": _header,
+    "context": _context,
+    "divider": _divider,
+    "actions": _actions,
+}
+
+
+def _texts(where: str, texts: Any, most: int, length: int) -> Iterator[Refusal]:
+    if not isinstance(texts, list) or not 1 <= len(texts) <= most:
+        yield Refusal("invalid_blocks", f"{where}: 1 to {most} texts")
+        return
+    for index, text in enumerate(texts):
+        yield from _text(f"{where}[{index}]", text, length)
+
+
+def _text(where: str, text: Any, length: int, *, kinds: Sequence[str] = ("mrkdwn", "plain_text")) -> Iterator[Refusal]:
+    if not isinstance(text, dict) or text.get("type") not in kinds:
+        yield Refusal("invalid_blocks", f"{where}: not a text of type {' or '.join(kinds)}")
+        return
+    yield from _text_length(where, text.get("text"), length, code="invalid_blocks")
+    if text["type"] == "mrkdwn":
+        yield from _mark_up(where, text.get("text"))
+
+
+def _text_length(where: str, text: Any, length: int, *, code: str) -> Iterator[Refusal]:
+    if not isinstance(text, str) or not text.strip():
+        yield Refusal("no_text" if code == "msg_too_long" else code, f"{where}: empty, or not a text")
+    elif _units(text) > length:
+        yield Refusal(code, f"{where}: {_units(text)} characters, {length} allowed")
+
+
+def _mark_up(where: str, text: Any) -> Iterator[Refusal]:
+    """Report a `<`, `>` or `&` that is neither escaped nor part of a link: it would be shown as something else."""
+    if not isinstance(text, str):
+        return
+    for inside in _MARKUP.findall(text):
+        if not _LINK.fullmatch(inside) or len(inside) > LINK_LENGTH:
+            yield Refusal("invalid_blocks", f"{where}: <{inside[:60]}> is no link")
+    rest = _MARKUP.sub("", text)
+    if "<" in rest or ">" in rest or _ENTITY.search(text):
+        yield Refusal("invalid_blocks", f"{where}: an unescaped <, > or &")
+
+
+def _shown_length(block: Any) -> int:
+    if not isinstance(block, dict):
+        return 0
+    texts = [block.get("text"), *(block.get("fields") or ()), *(block.get("elements") or ())]
+    return sum(_units(str(text.get("text", ""))) for text in texts if isinstance(text, dict))
+
+
+def _units(text: str) -> int:
+    """Return the length as JavaScript counts it, in UTF-16 units."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2

@@ -1,0 +1,21 @@
+"""Schedule → evaluate every rule that is due; the minute's ticks in between are sent as delayed messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tocsin import wiring
+from tocsin.pipeline import evaluate, events
+
+app = wiring.lazy("evaluate")
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, object]:
+    """Evaluate at the schedule's own time, so that a retried invocation sees the same instant."""
+    with app.invocation():
+        now, is_scheduled = events.parse_tick(event)
+        if is_scheduled:
+            evaluate.announce_ticks(app.ticks, tick=app.settings.tick, now=now)
+        outcome = evaluate.run(app.evaluator, app.configurations.current(now=now), now=now)
+        return outcome.as_json()

@@ -1,0 +1,196 @@
+"""Instant queries to Prometheus, Amazon Managed Service for Prometheus, or anything else with that API.
+
+A query either gives an instant vector or a QueryError; there is no third thing (law 1). Queries run beside each other
+on pooled connections, each with a timeout, and are tried again on 429, 5xx and lost connections while the budget
+lasts.
+
+Source: https://prometheus.io/docs/prometheus/latest/querying/api/
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+from ..core.rules import Sample
+from ..errors import QueryError
+from ..ports import Query
+from .http import redact
+
+CONCURRENCY = 8
+LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
+_RETRIED = frozenset({429, 500, 502, 503, 504})
+
+
+class Pool(Protocol):
+    """What is needed of urllib3's PoolManager."""
+
+    def request(self, method: str, url: str, **arguments: Any) -> Any: ...
+
+
+class Signer(Protocol):
+    """Returns the headers of a request, signed."""
+
+    def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Patience: what passes, what waits, and what spreads the waits; `monotonic` and `sleep` in seconds."""
+
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], None]
+    random: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """A query endpoint; `url` is the base to which /api/v1/query is appended."""
+
+    url: str
+    pool: Pool
+    clock: Clock
+    sign: Signer | None = None
+    timeout_seconds: float = 10.0
+    backoff_seconds: float = 0.25
+
+    def query_all(self, queries: Sequence[Query], *, budget_seconds: float) -> Sequence[Sequence[Sample] | QueryError]:
+        """Return each query's vector or error, in order, when all are there or the budget is used up."""
+        if not queries:
+            return []
+        deadline = self.clock.monotonic() + budget_seconds
+        with ThreadPoolExecutor(min(CONCURRENCY, len(queries))) as pool:
+            return list(pool.map(lambda query: self._query(query, deadline), queries))
+
+    def _query(self, query: Query, deadline: float) -> Sequence[Sample] | QueryError:
+        attempt = 0
+        while True:
+            left = deadline - self.clock.monotonic()
+            if left <= 0:
+                return QueryError(f"no time left in this tick's budget ({self._shown})")
+            try:
+                return self._ask(query, timeout_seconds=min(self.timeout_seconds, left))
+            except QueryError as error:
+                wait = self._wait_seconds(error, attempt)
+                if not error.retryable or self.clock.monotonic() + wait >= deadline:
+                    return error
+            except Exception as error:  # one query's surprise is not another's
+                return QueryError(f"{type(error).__name__}: {error} ({self._shown})")
+            self.clock.sleep(wait)
+            attempt += 1
+
+    def _wait_seconds(self, error: QueryError, attempt: int) -> float:
+        backoff = self.backoff_seconds * 2.0**attempt * (0.5 + self.clock.random())
+        return max(backoff, error.retry_after_seconds or 0.0)
+
+    def _ask(self, query: Query, *, timeout_seconds: float) -> list[Sample]:
+        body = urlencode({"query": query.expr, "time": f"{query.at.timestamp():.3f}"}).encode()
+        headers: Mapping[str, str] = {"Content-Type": "application/x-www-form-urlencoded"}
+        url = f"{self.url}/api/v1/query"
+        if self.sign is not None:
+            headers = self.sign("POST", url, headers, body)
+        status, answer_headers, text = self._post(url, headers, body, timeout_seconds)
+        if status != 200:
+            raise self._refusal(status, answer_headers, text)
+        return self._samples(text)
+
+    def _post(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        import urllib3
+
+        try:
+            answer = self.pool.request(
+                "POST",
+                url,
+                headers=dict(headers),
+                body=body,
+                timeout=timeout_seconds,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+            try:
+                content = answer.read(LARGEST_ANSWER_BYTES + 1)
+            finally:
+                answer.release_conn()
+        except urllib3.exceptions.TimeoutError:
+            raise QueryError(f"no answer within {timeout_seconds:.1f} s ({self._shown})", retryable=True) from None
+        except urllib3.exceptions.HTTPError as error:
+            raise QueryError(f"{_cause(error)} ({self._shown})", retryable=True) from None
+        if len(content) > LARGEST_ANSWER_BYTES:
+            raise QueryError(f"the answer is larger than {LARGEST_ANSWER_BYTES >> 20} MiB ({self._shown})")
+        return answer.status, answer.headers, content
+
+    def _refusal(self, status: int, headers: Mapping[str, str], text: bytes) -> QueryError:
+        try:
+            data = json.loads(text)
+            detail = f"{data['errorType']}: {data['error']}"
+        except (ValueError, KeyError, TypeError):
+            detail = text[:200].decode(errors="replace").strip()
+        return QueryError(
+            f"HTTP {status}: {detail} ({self._shown})",
+            retryable=status in _RETRIED,
+            retry_after_seconds=_retry_after(headers.get("Retry-After")),
+        )
+
+    def _samples(self, text: bytes) -> list[Sample]:
+        try:
+            data = json.loads(text)
+            if data["status"] != "success":
+                raise QueryError(f"{data.get('errorType')}: {data.get('error')} ({self._shown})")
+            kind, result = data["data"]["resultType"], data["data"]["result"]
+            if kind == "scalar":
+                return [Sample({}, float(result[1]))]
+            if kind != "vector":
+                raise QueryError(f"the expression gives a {kind}; an alert needs an instant vector ({self._shown})")
+            return [Sample(each["metric"], float(each["value"][1])) for each in result]
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+            start = text[:80].decode(errors="replace")
+            raise QueryError(
+                f"not an answer of Prometheus: {start!r} ({type(error).__name__}) ({self._shown})", retryable=True
+            ) from None
+
+    @property
+    def _shown(self) -> str:
+        return redact(self.url)
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Return the seconds of a Retry-After header; a date is not waited for, the next tick comes anyway."""
+    return float(value) if value is not None and value.isdigit() else None
+
+
+def _cause(error: BaseException) -> str:
+    """Return what went wrong below urllib3 in few words, without addresses of objects or the URL."""
+    reasons: dict[type[BaseException], str] = {
+        ConnectionRefusedError: "connection refused",
+        ConnectionResetError: "connection reset",
+    }
+    seen: BaseException | None = error
+    while seen is not None:
+        if type(seen) in reasons:
+            return reasons[type(seen)]
+        seen = seen.__cause__ or seen.__context__ or getattr(seen, "reason", None)
+    text = str(error).rsplit(": ", 1)[-1]
+    return text or type(error).__name__
+
+
+def sigv4(service: str, region: str, credentials: Callable[[], Any]) -> Signer:
+    """Return a signer for an AWS service; `credentials` returns botocore's, which refresh themselves."""
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+
+    def sign(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
+        found = credentials()
+        if found is None:
+            raise QueryError("no AWS credentials to sign the query with")
+        request = AWSRequest(method=method, url=url, headers=dict(headers), data=body)
+        SigV4Auth(found.get_frozen_credentials(), service, region).add_auth(request)
+        return dict(request.headers.items())
+
+    return sign

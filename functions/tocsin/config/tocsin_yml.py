@@ -1,0 +1,214 @@
+"""tocsin.yml: only what rule files and alertmanager.yml have no place for. Every key has a default; an empty file is valid.
+
+rules               threshold rules (threshold_rules.py)
+cooldown, cooldowns how long an alert that fires again is not told again
+escalation          policies: who is told next when nobody acknowledges
+external_labels     what templates know as $externalLabels
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from ..core.cooldowns import DEFAULT_COOLDOWN, CooldownRule
+from ..core.escalation import EscalationPolicy, Step
+from ..core.labels import ALERTNAME
+from ..core.matchers import Matcher, MatchType
+from ..core.rules import Rule, RuleGroup
+from ..errors import ConfigError, Problem
+from .alertmanager import read_matchers
+from .blocks import Block, Blocks, Duration, FilledText, LabelMap, Reading, Texts, did_you_mean
+from .documents import Path, Scalar, read_document
+from .substitution import ANY_NAME, Substitution
+from .threshold_rules import GROUP, ThresholdRule, check_templates, check_threshold_rule, compile_rule
+
+
+class _File(Block):
+    rules: Blocks = None
+    cooldown: Duration = DEFAULT_COOLDOWN
+    cooldowns: Blocks = None
+    escalation: Blocks = None
+    external_labels: LabelMap = {}
+
+
+class _Cooldown(Block):
+    matchers: Blocks = None
+    receiver: FilledText | None = None
+    cooldown: Duration
+
+
+class _Escalation(Block):
+    policies: Blocks = None
+
+
+class _Policy(Block):
+    name: FilledText
+    matchers: Blocks = None
+    steps: Blocks = None
+
+
+class _Step(Block):
+    after: Duration = timedelta(0)
+    receivers: Texts
+
+
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """What a tocsin.yml says."""
+
+    rule_groups: tuple[RuleGroup, ...] = ()
+    policies: tuple[EscalationPolicy, ...] = ()
+    cooldowns: tuple[CooldownRule, ...] = ()
+    default_cooldown: timedelta = DEFAULT_COOLDOWN
+    external_labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_tocsin(
+    file: str,
+    content: bytes,
+    substitution: Substitution,
+    *,
+    receivers: Collection[str] | None,
+    problems: list[Problem],
+) -> Additions:
+    """Return what the file says; everything that is wrong is added to the problems.
+
+    `receivers` are the names that may be used; None when they are not known, and nothing is said of them then.
+    """
+    try:
+        document = read_document(file, content)
+    except ConfigError as error:
+        problems.extend(error.problems)
+        return Additions()
+    if document.value is None:
+        return Additions()
+    reader = _Reader(Reading(substitution.apply(document, ANY_NAME)), receivers)
+    additions = reader.read()
+    problems.extend(reader.reading.problems)
+    return additions
+
+
+class _Reader:
+    """Reads one tocsin.yml."""
+
+    def __init__(self, reading: Reading, receivers: Collection[str] | None) -> None:
+        self.reading = reading
+        self._receivers = receivers
+
+    def read(self) -> Additions:
+        file = self.reading.block(_File, ())
+        if not isinstance(self.reading.document.value, dict):
+            return Additions()
+        rules, own_cooldowns = self._rules()
+        cooldowns = [cooldown for path in self._items(("cooldowns",)) if (cooldown := self._cooldown(path))]
+        group = RuleGroup(name=GROUP, file=self.reading.document.file, rules=tuple(rules))
+        return Additions(
+            rule_groups=(group,) if rules else (),
+            policies=tuple(self._policies()),
+            cooldowns=(*own_cooldowns, *cooldowns),
+            default_cooldown=file.cooldown if file else DEFAULT_COOLDOWN,
+            external_labels=file.external_labels if file else {},
+        )
+
+    def _items(self, path: Path, context: str = "") -> list[Path]:
+        parent = self.reading.document.at(path[:-1])
+        if not isinstance(parent, dict) or path[-1] not in parent:
+            return []
+        return list(self.reading.items(path, context=context))
+
+    def _value(self, path: Path) -> Mapping[str, Any]:
+        value = self.reading.document.at(path)
+        return value if isinstance(value, dict) else {}
+
+    def _title(self, path: Path, kind: str) -> tuple[str, str]:
+        name = self._value(path).get("name")
+        title = str(name) if isinstance(name, Scalar) else ""
+        return title, f'{kind} "{title}"' if title else f"{kind} {int(path[-1]) + 1}"
+
+    def _rules(self) -> tuple[list[Rule], list[CooldownRule]]:
+        rules: dict[str, Rule] = {}
+        cooldowns: list[CooldownRule] = []
+        seen: set[str] = set()
+        for path in self._items(("rules",)):
+            name, context = self._title(path, "rule")
+            self._check_unique(path, name, seen, context)
+            check_threshold_rule(self.reading, path, self._value(path), context)
+            self._check_receivers((*path, "channels"), self._value(path).get("channels"), context)
+            block = self.reading.block(ThresholdRule, path, context=context)
+            if block is None:
+                continue
+            rule = compile_rule(block, file=self.reading.document.file)
+            check_templates(self.reading, path, rule, context)
+            rules.setdefault(name, rule)
+            if block.cooldown is not None:
+                own = Matcher(ALERTNAME, MatchType.EQUAL, block.name)
+                cooldowns.append(CooldownRule(block.cooldown, matchers=(own,)))
+        return list(rules.values()), cooldowns
+
+    def _check_unique(self, path: Path, name: str, seen: set[str], context: str) -> None:
+        if name and name in seen:
+            self.reading.problem((*path, "name"), "the name stands twice", context=context)
+        seen.add(name)
+
+    def _check_receivers(self, path: Path, names: Any, context: str) -> None:
+        if self._receivers is None or not isinstance(names, list):
+            return
+        for index, name in enumerate(names):
+            if isinstance(name, Scalar) and str(name) not in self._receivers:
+                hint = did_you_mean(name, self._receivers)
+                self.reading.problem((*path, index), f'there is no receiver "{name}"{hint}', context=context)
+
+    def _cooldown(self, path: Path) -> CooldownRule | None:
+        context = f"cooldown {int(path[-1]) + 1}"
+        matchers = self._matchers(path, context)
+        receiver = self._value(path).get("receiver")
+        if isinstance(receiver, Scalar) and self._receivers is not None and str(receiver) not in self._receivers:
+            hint = did_you_mean(receiver, self._receivers)
+            self.reading.problem((*path, "receiver"), f'there is no receiver "{receiver}"{hint}', context=context)
+        block = self.reading.block(_Cooldown, path, context=context)
+        return CooldownRule(block.cooldown, matchers, block.receiver) if block else None
+
+    def _matchers(self, path: Path, context: str) -> tuple[Matcher, ...]:
+        if "matchers" not in self._value(path):
+            return ()
+        return tuple(read_matchers(self.reading, (*path, "matchers"), context))
+
+    def _policies(self) -> list[EscalationPolicy]:
+        if self.reading.document.value.get("escalation") is None:
+            return []
+        self.reading.block(_Escalation, ("escalation",), context="escalation")
+        seen: set[str] = set()
+        found: list[EscalationPolicy] = []
+        for path in self._items(("escalation", "policies"), "escalation"):
+            name, context = self._title(path, "escalation policy")
+            self._check_unique(path, name, seen, context)
+            matchers = self._matchers(path, context)
+            steps = self._steps(path, context)
+            block = self.reading.block(_Policy, path, context=context)
+            if block is not None:
+                found.append(EscalationPolicy(block.name, steps, matchers))
+        return found
+
+    def _steps(self, path: Path, context: str) -> tuple[Step, ...]:
+        at = (*path, "steps")
+        steps: list[Step] = []
+        paths = self._items(at, context)
+        if not paths and self._value(path).get("steps") in (None, []):
+            self.reading.problem(path, "steps is missing: who is told, and after how long", context=context)
+        for index, step_path in enumerate(paths):
+            step_context = f"{context}, step {index + 1}"
+            value = self._value(step_path)
+            self._check_receivers((*step_path, "receivers"), value.get("receivers"), step_context)
+            if value.get("receivers") == []:
+                self.reading.problem((*step_path, "receivers"), "a step must name a receiver", context=step_context)
+            block = self.reading.block(_Step, step_path, context=step_context)
+            if block is None:
+                continue
+            if steps and block.after <= steps[-1].after:
+                message = "after: steps must be in ascending order"
+                self.reading.problem((*step_path, "after"), message, context=step_context)
+            steps.append(Step(block.after, tuple(block.receivers)))
+        return tuple(steps)

@@ -1,0 +1,325 @@
+"""From the environment to a working application: the only place that reads the environment and builds adapters.
+
+`lazy(function)` builds nothing until it is first used. What a function needs and does not find is said in one error.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import urllib3
+
+from .adapters.dynamodb import DynamoDeliveries, DynamoGroups, DynamoIncidents, DynamoRules, DynamoSnapshots, Table
+from .adapters.powertools import PowertoolsLog
+from .adapters.prometheus import Clock, Prometheus, Signer, sigv4
+from .adapters.sqs import SqsTicks, SqsTimers
+from .errors import SettingsError
+from .pipeline.configurations import CurrentConfiguration, Source
+
+if TYPE_CHECKING:
+    from .core.configuration import Configuration
+    from .pipeline.dispatch import Dispatcher
+    from .pipeline.escalate import Escalator
+    from .pipeline.evaluate import Evaluator
+    from .pipeline.notify import Notifier
+    from .ports import Sender
+
+SHIPPED_CONFIG = Path(__file__).resolve().parent.parent / "config"
+SECRET_PREFIX = "TOCSIN_SECRET_"
+FEWEST_TICK_SECONDS, MOST_TICK_SECONDS = 1, 60
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """An environment variable that is read: what it does, and which functions cannot do without it."""
+
+    name: str
+    purpose: str
+    default: str = ""
+    needed_by: tuple[str, ...] = ()
+
+
+_WITH_TABLE = ("evaluate", "dispatch", "escalate", "notify_slack", "notify_pagerduty", "notify_email", "api")
+
+VARIABLES = (
+    Variable("TOCSIN_TABLE", "name of the DynamoDB table", needed_by=_WITH_TABLE),
+    Variable("TOCSIN_TOPIC_ARN", "topic that notifications are published to", needed_by=("dispatch",)),
+    Variable(
+        "TOCSIN_TIMER_QUEUE_URL", "queue of delayed looks at groups", needed_by=("evaluate", "dispatch", "escalate")
+    ),
+    Variable("TOCSIN_TICK_QUEUE_URL", "queue of the ticks between the scheduled ones"),
+    Variable("TOCSIN_STATE_MACHINE_ARN", "state machine of the escalation", needed_by=("dispatch",)),
+    Variable("TOCSIN_STAGE", "name of the deployment", default="dev"),
+    Variable("TOCSIN_PROMETHEUS_URL", "base URL of the Prometheus API", needed_by=("evaluate",)),
+    Variable("TOCSIN_PROMETHEUS_AUTH", "how queries are signed: none or sigv4", default="none"),
+    Variable("TOCSIN_TICK_SECONDS", "seconds between evaluations", default="60"),
+    Variable("TOCSIN_EXTERNAL_URL", "where messages link back to"),
+    Variable("TOCSIN_EMAIL_FROM", "sender of mail through SES"),
+    Variable("TOCSIN_EMAIL_ONCALL", "addresses of who is on call, for the shipped configuration"),
+    Variable("TOCSIN_EMAIL_MANAGER", "addresses of the manager, for the shipped configuration"),
+    Variable("TOCSIN_SECRET_SLACK", "secret with Slack's webhook URLs by name"),
+    Variable("TOCSIN_SECRET_PAGERDUTY", "secret with PagerDuty's routing keys by name"),
+    Variable("TOCSIN_ALLOW_INLINE_SECRETS", "true: alertmanager.yml may hold secrets in clear (not for Lambda)"),
+    Variable("TOCSIN_URL", "address of Tocsin's API, for the command line"),
+    Variable("CONFIG_URI", "configuration: s3://bucket/prefix or a folder; empty is what is shipped"),
+    Variable("ALERT_THRESHOLD_ERROR_RATE", "failed share of requests above which the rule fires"),
+    Variable("ALERT_THRESHOLD_RESPONSE_TIME", "p95 latency in milliseconds above which the rule fires"),
+    Variable("ALERT_THRESHOLD_DB_POOL", "share of the database pool above which the rule fires"),
+    Variable("ALERT_THRESHOLD_CELERY_FAILURES", "failed share of Celery tasks above which the rule fires"),
+    Variable("AWS_REGION", "region of AWS"),
+    Variable("AWS_ENDPOINT_URL", "another address for all of AWS, such as the local stack's"),
+    Variable("POWERTOOLS_SERVICE_NAME", "name of the function in logs and metrics"),
+    Variable("POWERTOOLS_METRICS_NAMESPACE", "namespace of the metrics", default="Tocsin"),
+    Variable("POWERTOOLS_LOG_LEVEL", "least severe log entries that are kept", default="INFO"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The environment, read once and checked."""
+
+    environment: Mapping[str, str]
+    tick: timedelta
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str], function: str = "") -> Settings:
+        """Return the settings for a function. Raises SettingsError with everything that is missing or wrong."""
+        problems = [
+            f"{each.name} is not set ({each.purpose})"
+            for each in VARIABLES
+            if function in each.needed_by and not environment.get(each.name)
+        ]
+        auth = environment.get("TOCSIN_PROMETHEUS_AUTH") or "none"
+        if auth not in ("none", "sigv4"):
+            problems.append(f"TOCSIN_PROMETHEUS_AUTH is {auth!r} (expected none or sigv4)")
+        seconds = _whole_number(environment.get("TOCSIN_TICK_SECONDS") or "60")
+        if seconds is None or not FEWEST_TICK_SECONDS <= seconds <= MOST_TICK_SECONDS:
+            found = environment.get("TOCSIN_TICK_SECONDS")
+            problems.append(
+                f"TOCSIN_TICK_SECONDS is {found!r}"
+                f" (expected whole seconds, {FEWEST_TICK_SECONDS} to {MOST_TICK_SECONDS})"
+            )
+        if problems:
+            raise SettingsError(problems)
+        return cls(dict(environment), timedelta(seconds=seconds or MOST_TICK_SECONDS))
+
+    def get(self, name: str) -> str:
+        """Return a variable, its default where it is not set or empty."""
+        default = next((each.default for each in VARIABLES if each.name == name), "")
+        return self.environment.get(name) or default
+
+    @property
+    def secret_names(self) -> dict[str, str]:
+        """Return what each `secret:<name>` reference leads to."""
+        return {
+            name.removeprefix(SECRET_PREFIX).lower().replace("_", "-"): value
+            for name, value in self.environment.items()
+            if name.startswith(SECRET_PREFIX) and value
+        }
+
+
+def _whole_number(text: str) -> int | None:
+    return int(text) if text.isdigit() else None
+
+
+class Application:
+    """Everything one function needs, each part built when it is first used and kept while the sandbox lives."""
+
+    def __init__(self, function: str, environment: Mapping[str, str] | None = None) -> None:
+        self._function = function
+        self._environment = environment
+
+    @cached_property
+    def settings(self) -> Settings:
+        return Settings.read(os.environ if self._environment is None else self._environment, self._function)
+
+    @cached_property
+    def log(self) -> PowertoolsLog:
+        return PowertoolsLog(self._function)
+
+    @contextmanager
+    def invocation(self) -> Iterator[PowertoolsLog]:
+        """Log what an invocation raises, and write its metrics whatever happens."""
+        try:
+            yield self.log
+        except Exception as error:
+            self.log.error("invocation_failed", error=f"{type(error).__name__}: {error}")
+            raise
+        finally:
+            self.log.flush()
+
+    # What talks to AWS
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        return boto3.Session()
+
+    def client(self, service: str) -> Any:
+        """Return the session's client for a service, one for all uses."""
+        clients: dict[str, Any] = self.__dict__.setdefault("_clients", {})
+        if service not in clients:
+            clients[service] = self._session.client(service)  # type: ignore[call-overload]
+        return clients[service]
+
+    @cached_property
+    def table(self) -> Table:
+        return Table(self.settings.get("TOCSIN_TABLE"), lambda: self.client("dynamodb"))
+
+    @cached_property
+    def timers(self) -> SqsTimers:
+        return SqsTimers(self.settings.get("TOCSIN_TIMER_QUEUE_URL"), lambda: self.client("sqs"))
+
+    @cached_property
+    def ticks(self) -> SqsTicks:
+        return SqsTicks(self.settings.get("TOCSIN_TICK_QUEUE_URL"), lambda: self.client("sqs"))
+
+    @cached_property
+    def groups(self) -> DynamoGroups:
+        return DynamoGroups(self.table)
+
+    @cached_property
+    def incidents(self) -> DynamoIncidents:
+        return DynamoIncidents(self.table)
+
+    @cached_property
+    def deliveries(self) -> DynamoDeliveries:
+        return DynamoDeliveries(self.table)
+
+    @cached_property
+    def rules(self) -> DynamoRules:
+        return DynamoRules(self.table)
+
+    # Configuration
+
+    @cached_property
+    def source(self) -> Source:
+        from .adapters.sources import FolderSource, S3Source
+
+        uri = self.settings.get("CONFIG_URI")
+        if uri.startswith("s3://"):
+            return S3Source(uri, lambda: self.client("s3"))
+        return FolderSource(Path(uri) if uri else SHIPPED_CONFIG)
+
+    def parse(self, files: Mapping[str, bytes]) -> Configuration:
+        from . import config  # YAML and pydantic are loaded when there is configuration to read, not before
+
+        return config.load(files, environment=self.settings.environment)
+
+    @cached_property
+    def configurations(self) -> CurrentConfiguration:
+        return CurrentConfiguration(
+            self.source,
+            self.parse,
+            self.log,
+            snapshots=DynamoSnapshots(self.table),
+            keeps=self._function == "evaluate",
+        )
+
+    # What handlers run
+
+    @cached_property
+    def metrics(self) -> Prometheus:
+        return Prometheus(
+            url=self.settings.get("TOCSIN_PROMETHEUS_URL"),
+            pool=urllib3.PoolManager(maxsize=8),
+            clock=Clock(time.monotonic, time.sleep, random.random),
+            sign=self._signer(),
+        )
+
+    def _signer(self) -> Signer | None:
+        if self.settings.get("TOCSIN_PROMETHEUS_AUTH") != "sigv4":
+            return None
+        region = self._session.region_name
+        if not region:
+            raise SettingsError(["AWS_REGION is not set (queries are signed for a region)"])
+        return sigv4("aps", region, self._session.get_credentials)
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        from .pipeline.evaluate import Evaluator
+
+        is_signed = self.settings.get("TOCSIN_PROMETHEUS_AUTH") == "sigv4"
+        return Evaluator(
+            metrics=self.metrics,
+            rules=self.rules,
+            groups=self.groups,
+            timers=self.timers,
+            log=self.log,
+            tick=self.settings.tick,
+            external_url=self.settings.get("TOCSIN_EXTERNAL_URL"),
+            # AMP has no page that shows a query.
+            graph_url="" if is_signed else self.settings.get("TOCSIN_PROMETHEUS_URL"),
+        )
+
+    @cached_property
+    def dispatcher(self) -> Dispatcher:
+        from .adapters.sns import SnsTopic
+        from .adapters.stepfunctions import StepFunctions
+        from .pipeline.dispatch import Dispatcher
+
+        return Dispatcher(
+            configurations=self.configurations,
+            groups=self.groups,
+            incidents=self.incidents,
+            timers=self.timers,
+            topic=SnsTopic(self.settings.get("TOCSIN_TOPIC_ARN"), lambda: self.client("sns")),
+            escalations=StepFunctions(
+                self.settings.get("TOCSIN_STATE_MACHINE_ARN"), lambda: self.client("stepfunctions")
+            ),
+            log=self.log,
+            external_url=self.settings.get("TOCSIN_EXTERNAL_URL"),
+        )
+
+    @cached_property
+    def escalator(self) -> Escalator:
+        from .pipeline.escalate import Escalator
+
+        return Escalator(incidents=self.incidents, timers=self.timers, log=self.log)
+
+    @cached_property
+    def notifier(self) -> Notifier:
+        from .pipeline.notify import Notifier
+
+        return Notifier(
+            sender=self.sender(self._function), groups=self.groups, deliveries=self.deliveries, log=self.log
+        )
+
+    def sender(self, function: str) -> Sender:
+        """Return what delivers for a notifying function."""
+        if function == "notify_email":
+            from .adapters.ses import EmailSender
+
+            return EmailSender(client=self.client("sesv2"), sender=self.settings.get("TOCSIN_EMAIL_FROM"))
+        from .adapters.http import Http, PooledTransport
+        from .adapters.secrets import Secrets
+
+        secrets = Secrets(
+            self.settings.secret_names,
+            secretsmanager=lambda: self.client("secretsmanager"),
+            ssm=lambda: self.client("ssm"),
+        )
+        http = Http(PooledTransport(urllib3.PoolManager()), time.sleep, random.random, time.monotonic)
+        if function == "notify_slack":
+            from .adapters.slack import SlackSender
+
+            return SlackSender(secrets, http)
+        if function == "notify_pagerduty":
+            from .adapters.pagerduty import PagerdutySender
+
+            return PagerdutySender(secrets, http)
+        raise ValueError(f"no integration is delivered by {function!r}")
+
+
+def lazy(function: str) -> Application:
+    """Return a function's application, of which nothing is built yet."""
+    return Application(function)

@@ -1,0 +1,78 @@
+"""A transport that answers from a script, and a clock that only its own sleeping moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tocsin.adapters.http import Http, Request, Response
+from tocsin.adapters.secrets import Secrets
+from tocsin.errors import DeliveryError, FailureReason
+
+Outcome = Response | DeliveryError
+
+
+def timed_out() -> DeliveryError:
+    return DeliveryError("no answer in time", reason=FailureReason.TIMEOUT, retryable=True)
+
+
+@dataclass(slots=True)
+class Clock:
+    """Monotonic seconds; `slept` holds every wait."""
+
+    seconds: float = 1000.0
+    slept: list[float] = field(default_factory=list)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.seconds += seconds
+
+
+@dataclass(slots=True)
+class ScriptedTransport:
+    """Gives the outcomes in order, the last one for ever; each try takes `seconds`."""
+
+    outcomes: list[Outcome]
+    clock: Clock
+    seconds: float = 0.0
+    requests: list[Request] = field(default_factory=list)
+    timeouts: list[float] = field(default_factory=list)
+
+    def __call__(self, request: Request, *, timeout_seconds: float) -> Response:
+        self.requests.append(request)
+        self.timeouts.append(timeout_seconds)
+        self.clock.seconds += self.seconds
+        outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+        if isinstance(outcome, DeliveryError):
+            raise outcome
+        return outcome
+
+
+def scripted(*outcomes: Outcome, seconds: float = 0.0) -> tuple[Http, ScriptedTransport, Clock]:
+    """Return an Http over a script, without jitter."""
+    clock = Clock()
+    transport = ScriptedTransport(list(outcomes), clock, seconds)
+    return Http(transport, sleep=clock.sleep, random=lambda: 1.0, monotonic=clock.monotonic), transport, clock
+
+
+class ListedSecrets(Secrets):
+    """Secrets whose values are listed: each reading that is not kept takes the next."""
+
+    def __init__(self, *values: str, fail: Callable[[], None] = lambda: None) -> None:
+        self._values = list(values)
+        self._fail = fail
+        self.readings: list[tuple[str, bool]] = []
+
+    def read(self, reference: str, *, now: datetime) -> str:
+        self.readings.append((reference, False))
+        self._fail()
+        return self._values[0]
+
+    def reread(self, reference: str, *, now: datetime) -> str:
+        self.readings.append((reference, True))
+        self._values = self._values[1:] or self._values
+        return self._values[0]
