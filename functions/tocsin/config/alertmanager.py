@@ -1,7 +1,7 @@
 """alertmanager.yml: the route tree and the receivers, narrow but strict.
 
-What is taken means what it means to Alertmanager, with its rules: a root route without conditions, receivers that exist,
-intervals that are not zero. An AMP definition (`alertmanager_config: |`) is unwrapped, with its lines kept.
+What is taken means what it means to Alertmanager, with its rules: a root route without conditions, receivers that
+exist, intervals that are not zero. An AMP definition (`alertmanager_config: |`) is unwrapped, with its lines kept.
 
 Source: https://prometheus.io/docs/alerting/latest/configuration/,
 https://docs.aws.amazon.com/prometheus/latest/userguide/AMP-alertmanager-config.html
@@ -32,6 +32,7 @@ from .blocks import (
     describe,
     did_you_mean,
     spell,
+    words,
 )
 from .documents import Document, Path, Scalar, read_document, read_embedded
 from .patterns import compile_pattern
@@ -43,9 +44,7 @@ _ALL_LABELS = "..."
 
 class _File(Block):
     known_to = "Alertmanager"
-    not_honoured = frozenset(
-        "inhibit_rules mute_time_intervals time_intervals templates tracing event_recorder".split()
-    )
+    not_honoured = words("inhibit_rules mute_time_intervals time_intervals templates tracing event_recorder")
 
     global_: Blocks = Field(default=None, alias="global")
     route: Blocks = None
@@ -67,7 +66,7 @@ class _Route(Block):
 
     receiver: FilledText | None = None
     matchers: Blocks = None
-    match: TextMap = {}
+    match: TextMap = Field(default_factory=dict)
     match_re: Blocks = None
     group_by: Texts | None = None
     group_wait: Duration | None = None
@@ -79,16 +78,16 @@ class _Route(Block):
 
 @dataclass(frozen=True, slots=True)
 class Alerting:
-    """What an alertmanager.yml says."""
+    """What an alertmanager.yml says; no root when there are problems, but the receivers that it names all the same."""
 
-    root: Route
+    root: Route | None
     receivers: Mapping[str, Receiver]
 
 
 def read_alertmanager(
     file: str, content: bytes, substitution: Substitution, *, problems: list[Problem]
 ) -> Alerting | None:
-    """Return what the file says, or None; everything that is wrong with it is added to the problems."""
+    """Return what the file says as far as it can be read; everything that is wrong is added to the problems."""
     try:
         document = _unwrap(read_document(file, content), content, problems)
     except ConfigError as error:
@@ -97,7 +96,7 @@ def read_alertmanager(
     reading = Reading(substitution.apply(document, TOCSIN_NAMES))
     alerting = _read(reading, allow_inline_secrets=substitution.environment.get(INLINE_SECRETS, "").lower() == "true")
     problems.extend(reading.problems)
-    return None if reading.problems else alerting
+    return alerting
 
 
 def _unwrap(document: Document, content: bytes, problems: list[Problem]) -> Document:
@@ -129,9 +128,9 @@ def _read(reading: Reading, *, allow_inline_secrets: bool) -> Alerting | None:
     receivers = receiver_reader.read() if "receivers" in value else {}
     if value.get("route") is None:
         reading.problem((), "route is missing: where alerts go by default")
-        return None
+        return Alerting(None, receivers)
     spec = _RouteReader(reading, receivers).read(("route",))
-    return None if reading.problems else Alerting(build_tree(spec), receivers)
+    return Alerting(None if reading.problems else build_tree(spec), receivers)
 
 
 class _RouteReader:
@@ -207,8 +206,8 @@ class _RouteReader:
         if match_re is not None and not isinstance(match_re, dict):
             message = f"match_re: expected a mapping, found {describe(match_re)}"
             self._reading.problem((*path, "match_re"), message, context=context)
-        for name in match_re if isinstance(match_re, dict) else ():
-            yield from self._legacy_pattern(match_re[name], (*path, "match_re", name), name, context)
+        for name, text in match_re.items() if isinstance(match_re, dict) else ():
+            yield from self._legacy_pattern(text, (*path, "match_re", name), name, context)
         if "matchers" in value:
             yield from read_matchers(self._reading, (*path, "matchers"), context)
 

@@ -1,8 +1,8 @@
 """Blocks: the mappings of configuration files, checked one by one, so that one mistake never hides another.
 
 A block is a pydantic model of one mapping without the blocks inside it. Every problem is told with its file, line and
-column, what was found and what was expected. A key that the original program knows and we don't honour yet is refused in
-those words: nothing in a file is ever ignored silently.
+column, what was found and what was expected. A key that the original program knows and we don't honour yet is refused
+in those words: nothing in a file is ever ignored silently.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ from .documents import Document, Path, Place, Scalar
 _TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 _ADDRESS = re.compile(r"(?:[^<>]*<[^@\s<>,]+@[^@\s<>,]+>|[^@\s<>,]+@[^@\s<>,]+)")
+
+
+def words(text: str) -> frozenset[str]:
+    """Return the words of a text, for long lists of keys."""
+    return frozenset(text.split())
 
 
 def describe(value: Any) -> str:

@@ -1,8 +1,8 @@
 """YAML as plain values, each with the place where it stands.
 
 Strict, as Prometheus and Alertmanager read it: a key that stands twice is an error, and so is a tag that asks for
-anything but text, numbers, lists and mappings. Only the first document of a file counts, as there. Scalars stay the text
-that was written, because what it means is the field's to say: `5` is a good name, and `yes` a good label value.
+anything but text, numbers, lists and mappings. Only the first document of a file counts, as there. Scalars stay the
+text that was written, because what it means is the field's to say: `5` is a good name, and `yes` a good label value.
 
 Source: https://yaml.org/spec/1.1/, https://pyyaml.org/wiki/PyYAMLDocumentation (composer and marks)
 """

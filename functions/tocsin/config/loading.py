@@ -32,7 +32,7 @@ def load_configuration(source: Mapping[str, bytes], *, environment: Mapping[str,
     additions = read_tocsin(TOCSIN, source.get(TOCSIN, b""), substitution, receivers=receivers, problems=problems)
     groups = [group for name in sorted(source) if is_rule_file(name) for group in _groups(name, source[name], problems)]
     problems.extend(substitution.problems)
-    if problems or alerting is None:
+    if problems or alerting is None or alerting.root is None:
         raise ConfigError(in_order(problems))
     return Configuration(
         digest=digest_of_source(source, substitution.used),

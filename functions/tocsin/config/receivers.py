@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, Field
 
 from ..core.receivers import Integration, Kind, Receiver
-from .blocks import Addresses, Block, Blocks, Duration, FilledText, Flag, Reading, TextMap, Url, describe
+from .blocks import Addresses, Block, Blocks, Duration, FilledText, Flag, Reading, TextMap, Url, describe, words
 from .documents import Path, Scalar
 
 INLINE_SECRETS = "TOCSIN_ALLOW_INLINE_SECRETS"
@@ -45,7 +45,7 @@ def _topic(value: Any) -> str:
 def _smarthost(value: Any) -> str:
     if not isinstance(value, str) or not _SES_SMARTHOST.fullmatch(value):
         raise ValueError(
-            "a mail server of one's own is known to Alertmanager, not honoured by Tocsin yet: mail is sent by Amazon SES"
+            "a mail server is known to Alertmanager, not honoured by Tocsin yet: mail is sent by Amazon SES"
             f" (expected email-smtp.REGION.amazonaws.com:587, found {describe(value)})"
         )
     return str(value)
@@ -64,14 +64,16 @@ class Global(Block):
     """`global:`, with what integrations fall back to."""
 
     known_to = "Alertmanager"
-    not_honoured = frozenset(
-        """http_config smtp_hello smtp_auth_username smtp_auth_password smtp_auth_password_file smtp_auth_secret
-        smtp_auth_secret_file smtp_auth_identity smtp_require_tls smtp_tls_config smtp_force_implicit_tls slack_app_token
-        slack_app_token_file slack_app_url jira_api_url opsgenie_api_url opsgenie_api_key opsgenie_api_key_file
-        wechat_api_url wechat_api_secret wechat_api_secret_file wechat_api_corp_id victorops_api_url victorops_api_key
-        victorops_api_key_file telegram_api_url telegram_bot_token telegram_bot_token_file webex_api_url
-        rocketchat_api_url rocketchat_token rocketchat_token_file rocketchat_token_id rocketchat_token_id_file
-        mattermost_webhook_url mattermost_webhook_url_file""".split()
+    not_honoured = words(
+        """
+        http_config smtp_hello smtp_auth_username smtp_auth_password smtp_auth_password_file smtp_auth_secret
+        smtp_auth_secret_file smtp_auth_identity smtp_require_tls smtp_tls_config smtp_force_implicit_tls
+        slack_app_token slack_app_token_file slack_app_url jira_api_url opsgenie_api_url opsgenie_api_key
+        opsgenie_api_key_file wechat_api_url wechat_api_secret wechat_api_secret_file wechat_api_corp_id
+        victorops_api_url victorops_api_key victorops_api_key_file telegram_api_url telegram_bot_token
+        telegram_bot_token_file webex_api_url rocketchat_api_url rocketchat_token rocketchat_token_file
+        rocketchat_token_id rocketchat_token_id_file mattermost_webhook_url mattermost_webhook_url_file
+        """
     )
 
     # For alerts that others post without an end; the rules' own alerts say themselves when they end.
@@ -85,10 +87,12 @@ class Global(Block):
 
 class _Receiver(Block):
     known_to = "Alertmanager"
-    not_honoured = frozenset(
-        """labels discord_configs incidentio_configs jira_configs mattermost_configs msteams_configs msteamsv2_configs
-        opsgenie_configs pushover_configs rocketchat_configs telegram_configs victorops_configs webex_configs
-        webhook_configs wechat_configs""".split()
+    not_honoured = words(
+        """
+        labels discord_configs incidentio_configs jira_configs mattermost_configs msteams_configs
+        msteamsv2_configs opsgenie_configs pushover_configs rocketchat_configs telegram_configs
+        victorops_configs webex_configs webhook_configs wechat_configs
+        """
     )
 
     name: FilledText
@@ -112,10 +116,12 @@ class IntegrationBlock(Block):
 class SlackBlock(IntegrationBlock):
     kind = Kind.SLACK
     secrets = ("api_url", "api_url_file")
-    not_honoured = frozenset(
-        """http_config app_token app_token_file app_url update_message timeout message_text color title title_link
-        pretext text fields short_fields footer fallback callback_id icon_url image_url thumb_url link_names mrkdwn_in
-        actions""".split()
+    not_honoured = words(
+        """
+        http_config app_token app_token_file app_url update_message timeout message_text color title
+        title_link pretext text fields short_fields footer fallback callback_id icon_url image_url thumb_url
+        link_names mrkdwn_in actions
+        """
     )
 
     send_resolved: Flag = False
@@ -129,7 +135,7 @@ class SlackBlock(IntegrationBlock):
 class PagerdutyBlock(IntegrationBlock):
     kind = Kind.PAGERDUTY
     secrets = ("routing_key", "routing_key_file")
-    not_honoured = frozenset("http_config service_key service_key_file description images links source timeout".split())
+    not_honoured = words("http_config service_key service_key_file description images links source timeout")
 
     routing_key: FilledText | None = None
     routing_key_file: Reference | None = None
@@ -145,9 +151,11 @@ class PagerdutyBlock(IntegrationBlock):
 
 class EmailBlock(IntegrationBlock):
     kind = Kind.EMAIL
-    not_honoured = frozenset(
-        """hello smarthost auth_username auth_password auth_password_file auth_secret auth_secret_file auth_identity
-        headers html text require_tls tls_config force_implicit_tls threading""".split()
+    not_honoured = words(
+        """
+        hello smarthost auth_username auth_password auth_password_file auth_secret auth_secret_file
+        auth_identity headers html text require_tls tls_config force_implicit_tls threading
+        """
     )
 
     send_resolved: Flag = False
@@ -157,7 +165,7 @@ class EmailBlock(IntegrationBlock):
 
 class SnsBlock(IntegrationBlock):
     kind = Kind.SNS
-    not_honoured = frozenset("http_config sigv4 api_url phone_number target_arn subject message attributes".split())
+    not_honoured = words("http_config sigv4 api_url phone_number target_arn subject message attributes")
 
     topic_arn: Annotated[str, BeforeValidator(_topic)]
 

@@ -33,7 +33,7 @@ class _Group(Block):
     interval: Duration | None = None
     limit: Count = 0
     query_offset: Duration = timedelta(0)
-    labels: LabelMap = {}
+    labels: LabelMap = Field(default_factory=dict)
     rules: Blocks = None
 
 
@@ -43,8 +43,8 @@ class _Rule(Block):
     expr: Text = ""
     hold_for: Duration = Field(default=timedelta(0), alias="for")
     keep_firing_for: Duration = timedelta(0)
-    labels: LabelMap = {}
-    annotations: LabelMap = {}
+    labels: LabelMap = Field(default_factory=dict)
+    annotations: LabelMap = Field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -7,8 +7,9 @@
         threshold: 0.05
         window: 5                        # minutes; 5m means the same
 
-A `metric` is compared by its average over the window: `avg_over_time(metric[5m])`, one alert for each of its series. In an
-`expr` the word `$window` becomes `5m`. The rule is `(expression) > 0.05`, its severity a label, its texts annotations.
+A `metric` is compared by its average over the window: `avg_over_time(metric[5m])`, one alert for each of its series. In
+an `expr` the word `$window` becomes `5m`. The rule is `(expression) > 0.05`; its severity is a label, its texts are
+annotations.
 """
 
 from __future__ import annotations
@@ -89,10 +90,10 @@ class ThresholdRule(Block):
     condition: Annotated[str, BeforeValidator(_sign)] = ">"
     threshold: Number
     window: Annotated[timedelta, BeforeValidator(_window)] | None = None
-    channels: Texts = []
+    channels: Texts = Field(default_factory=list)
     hold_for: Duration = Field(default=timedelta(0), alias="for")
-    labels: LabelMap = {}
-    recommendations: Annotated[Texts, BeforeValidator(_recommendations)] = []
+    labels: LabelMap = Field(default_factory=dict)
+    recommendations: Annotated[Texts, BeforeValidator(_recommendations)] = Field(default_factory=list)
     runbook_url: Url | None = None
     dashboard_url: Url | None = None
     cooldown: Duration | None = None
@@ -128,12 +129,13 @@ def _uses_window(expr: str, written: Any) -> bool:
 def compile_rule(block: ThresholdRule, *, file: str) -> Rule:
     """Return the Prometheus rule that a threshold rule means."""
     value_expr = _value_expr(block)
+    line_end = "\n" if "#" in value_expr else ""  # a comment must not swallow the comparison
     threshold = Threshold(value_expr, block.condition, block.threshold, block.display)
     return Rule(
         key=RuleKey(f"{file};{GROUP};{block.name};0"),
         name=block.name,
         group=GROUP,
-        expr=f"({value_expr}) {block.condition} {_number(block.threshold)}",
+        expr=f"({value_expr}{line_end}) {block.condition} {_number(block.threshold)}",
         hold_for=block.hold_for,
         labels={**block.labels, "severity": block.severity},
         annotations=_annotations(block),

@@ -1,4 +1,4 @@
-"""tocsin.yml: only what rule files and alertmanager.yml have no place for. Every key has a default; an empty file is valid.
+"""tocsin.yml: only what rule files and alertmanager.yml have no place for. Every key has a default; it may be empty.
 
 rules               threshold rules (threshold_rules.py)
 cooldown, cooldowns how long an alert that fires again is not told again
@@ -12,6 +12,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+
+from pydantic import Field
 
 from ..core.cooldowns import DEFAULT_COOLDOWN, CooldownRule
 from ..core.escalation import EscalationPolicy, Step
@@ -31,7 +33,7 @@ class _File(Block):
     cooldown: Duration = DEFAULT_COOLDOWN
     cooldowns: Blocks = None
     escalation: Blocks = None
-    external_labels: LabelMap = {}
+    external_labels: LabelMap = Field(default_factory=dict)
 
 
 class _Cooldown(Block):
