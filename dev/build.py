@@ -77,8 +77,7 @@ def interpreter() -> Path:
 
 def unbuilt(template: Path) -> Mapping[str, Path]:
     """Return each function's CodeUri as it is, for a template whose functions need no dependencies."""
-    source = expand.read(template)
-    return _code_uris(source, template.parent)
+    return _code(template)
 
 
 def architecture() -> str:
@@ -104,7 +103,7 @@ def _sam_build(template: Path, folder: Path, python: Path) -> None:
     with tempfile.TemporaryDirectory(dir=BUILDS, prefix="building-") as scratch, _on_path(python) as path:
         fresh = Path(scratch) / "build"
         overrides = [f"{name}={value}" for name, value in parameters(template, python).items()]
-        command = [sam, "build", "--template-file", template, "--build-dir", fresh, "--no-cached"]
+        command: list[str | Path] = [sam, "build", "--template-file", template, "--build-dir", fresh, "--no-cached"]
         if overrides:
             command += ["--parameter-overrides", " ".join(overrides)]
         environment = {**os.environ, "PATH": f"{path}:{os.environ.get('PATH', '')}", "SAM_CLI_TELEMETRY": "0"}
@@ -113,14 +112,18 @@ def _sam_build(template: Path, folder: Path, python: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=PROJECT)
         if done.returncode != 0:
             raise BuildError(f"sam build failed:\n{done.stderr.strip()}\n{done.stdout.strip()}")
-        _point_to(fresh / "template.yaml", fresh, folder)
+        _share_equal_artifacts(template, fresh)
         fresh.rename(folder)
 
 
-def _point_to(template: Path, was: Path, becomes: Path) -> None:
-    """sam writes relative paths, so moving needs nothing; absolute ones would name a folder that is gone."""
-    text = template.read_text(encoding="utf-8")
-    template.write_text(text.replace(str(was), str(becomes)), encoding="utf-8")
+def _share_equal_artifacts(template: Path, folder: Path) -> None:
+    """Keep one copy of what was built from one source; sam copies it for every function."""
+    first: dict[Path, str] = {}
+    for logical_id, source in _code(template).items():
+        owner = first.setdefault(source, logical_id)
+        if owner != logical_id:
+            shutil.rmtree(folder / logical_id)
+            (folder / logical_id).symlink_to(owner)
 
 
 @contextlib.contextmanager
@@ -149,14 +152,11 @@ def _runtime(python: Path) -> Path:
     return executable
 
 
-def _code(built_template: Path) -> Mapping[str, Path]:
-    return _code_uris(expand.read(built_template), built_template.parent)
-
-
-def _code_uris(source: expand.Template, folder: Path) -> Mapping[str, Path]:
+def _code(template: Path) -> Mapping[str, Path]:
+    source = expand.read(template)
     default = source.get("Globals", {}).get("Function", {}).get("CodeUri", ".")
     return {
-        logical_id: (folder / resource.get("Properties", {}).get("CodeUri", default)).resolve()
+        logical_id: (template.parent / resource.get("Properties", {}).get("CodeUri", default)).resolve()
         for logical_id, resource in source["Resources"].items()
         if resource["Type"] == "AWS::Serverless::Function"
     }
@@ -165,7 +165,7 @@ def _code_uris(source: expand.Template, folder: Path) -> Mapping[str, Path]:
 def _fingerprint(template: Path, python: Path) -> str:
     """Hash all that a build depends on: the sources, the template, the interpreter, the tool."""
     digest = hashlib.sha256(f"{_version(python)} {architecture()}".encode())
-    sources = {template, *(file for folder in _code_uris(expand.read(template), template.parent).values() for file in _files(folder))}
+    sources = {template, *(file for folder in set(_code(template).values()) for file in _files(folder))}
     for file in sorted(sources):
         digest.update(f"{file.relative_to(template.parent)}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())

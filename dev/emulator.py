@@ -71,7 +71,9 @@ class Function:
 def emulator_binary() -> Path:
     """Return the emulator for this machine out of aws-sam-cli's package."""
     if platform.system() != "Linux":
-        raise EmulatorError(f"AWS's Lambda emulator is a Linux program; this is {platform.system()}. Run it in a Linux VM.")
+        raise EmulatorError(
+            f"AWS's Lambda emulator is a Linux program; this is {platform.system()}. Run it in a Linux VM."
+        )
     import samcli.local.rapid as rapid
 
     name = "aws-lambda-rie-" + ("arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64")
