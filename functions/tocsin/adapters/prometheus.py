@@ -167,14 +167,12 @@ def _retry_after(value: str | None) -> float | None:
 
 def _cause(error: BaseException) -> str:
     """Return what went wrong below urllib3 in few words, without addresses of objects or the URL."""
-    reasons: dict[type[BaseException], str] = {
-        ConnectionRefusedError: "connection refused",
-        ConnectionResetError: "connection reset",
-    }
     seen: BaseException | None = error
     while seen is not None:
-        if type(seen) in reasons:
-            return reasons[type(seen)]
+        if isinstance(seen, ConnectionRefusedError):
+            return "connection refused"
+        if isinstance(seen, ConnectionResetError):
+            return "connection reset"
         seen = seen.__cause__ or seen.__context__ or getattr(seen, "reason", None)
     text = str(error).rsplit(": ", 1)[-1]
     return text or type(error).__name__

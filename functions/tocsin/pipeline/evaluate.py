@@ -255,7 +255,7 @@ def _rule_failing_rule() -> Rule:
         labels={"severity": "warning"},
         annotations={
             "summary": "Rule {{ $labels.rule }} cannot be evaluated",
-            "description": "Its alerts stay as they were. To see why: tocsin evaluate --rule {{ $labels.rule }} --dry-run",
+            "description": "Its alerts stay as they were. Why: tocsin evaluate --rule {{ $labels.rule }} --dry-run",
         },
     )
 

@@ -84,7 +84,7 @@ def _object(text: object, what: str) -> dict[str, Any]:
     return value
 
 
-def _time(values: Mapping[str, Any], name: str, what: str) -> datetime:
+def _time(values: Any, name: str, what: str) -> datetime:
     text = values.get(name) if isinstance(values, Mapping) else None
     try:
         return parse_time(text if isinstance(text, str) else "")
