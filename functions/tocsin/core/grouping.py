@@ -83,16 +83,19 @@ def first_flush_at(route: Route, alert: Alert, now: datetime) -> datetime:
 def decide_flush(state: GroupState, incident: Incident | None, around: Surroundings, *, now: datetime) -> Flush:
     """Return what to tell and to remember about a group now; nothing where there is nothing to do."""
     group, due = state.group, state.group.is_due(now)
-    telling = _tell(state, incident, around, due=due, now=now)
-    after = replace(group, seq=telling.seq, sent={**group.sent, **telling.sent}, look_at=group.next_flush_at)
     if not due:
+        telling = _tell(state, incident, around, due=False, now=now)
+        after = replace(group, seq=telling.seq, sent={**group.sent, **telling.sent}, look_at=group.next_flush_at)
         return Flush(group=after, notifications=telling.notifications, withheld=telling.withheld)
     firing = _effective(state, now=now)
-    opened, closed = _incident_change(state, incident, firing, telling, around, now=now)
-    remaining = [alert for alert in state.alerts.values() if alert.status_at(now) is Status.FIRING]
+    opened = _opened(state, incident, firing, around, now=now) if firing else None
+    telling = _tell(state, opened or incident, around, due=True, now=now)
+    remaining = any(alert.status_at(now) is Status.FIRING for alert in state.alerts.values())
     next_flush_at = _next_flush_at(group, around.route.group_interval, now) if remaining else None
     after = replace(
-        after,
+        group,
+        seq=telling.seq,
+        sent={**group.sent, **telling.sent},
         next_flush_at=next_flush_at,
         look_at=next_flush_at,
         escalated=group.escalated if firing else {},
@@ -104,7 +107,7 @@ def decide_flush(state: GroupState, incident: Incident | None, around: Surroundi
         dropped=tuple(alert for alert in state.alerts.values() if alert.status_at(now) is Status.RESOLVED),
         cooldowns=_cooldowns(state, telling, around.configuration, now=now),
         opened=opened,
-        closed=closed,
+        closed=None if firing else _closed(incident, now=now),
         withheld=telling.withheld,
     )
 
@@ -143,7 +146,7 @@ def _tell(state: GroupState, incident: Incident | None, around: Surroundings, *,
                 seq=seq,
                 reason=reason,
                 retry_after=around.route.group_interval,
-                incident=incident.id if incident and incident.state is not IncidentState.RESOLVED else None,
+                incident=incident.id if incident else None,
                 step=step,
                 external_url=around.external_url,
                 now=now,
@@ -181,9 +184,11 @@ def _firing_for(state: GroupState, last: Sent | None, *, now: datetime) -> list[
 
 def _effective(state: GroupState, *, now: datetime) -> list[Fingerprint]:
     """Return what fires and was told to anybody, or is not held."""
-    told = frozenset[Fingerprint]().union(*(sent.firing for sent in state.group.sent.values()))
-    everything = Sent(firing=told, resolved=frozenset(), at=now)
-    return _firing_for(state, everything, now=now)
+    return _firing_for(state, Sent(firing=_told(state.group), resolved=frozenset(), at=now), now=now)
+
+
+def _told(group: Group) -> frozenset[Fingerprint]:
+    return frozenset[Fingerprint]().union(*(sent.firing for sent in group.sent.values()))
 
 
 def _reason(
@@ -242,28 +247,18 @@ def _cooldowns(
     return changed
 
 
-def _incident_change(
-    state: GroupState,
-    incident: Incident | None,
-    firing: list[Fingerprint],
-    telling: _Telling,
-    around: Surroundings,
-    *,
-    now: datetime,
-) -> tuple[Incident | None, Incident | None]:
-    """Return the incident that opens and the one that closes; at most one of them."""
-    if not firing:
-        closed = resolve(incident, by=SYSTEM, comment="all alerts resolved", now=now) if incident else None
-        return None, closed if isinstance(closed, Incident) else None
-    has_news = any(item.reason in (Reason.FIRST, Reason.NEW_ALERTS) for item in telling.notifications)
-    if incident is not None and not (incident.state is IncidentState.RESOLVED and has_news):
-        return None, None
+def _opened(
+    state: GroupState, incident: Incident | None, firing: list[Fingerprint], around: Surroundings, *, now: datetime
+) -> Incident | None:
+    """Return the incident that opens: where there is none, or where what a person has closed gets company."""
+    if incident is not None and not (incident.state is IncidentState.RESOLVED and set(firing) - _told(state.group)):
+        return None
     alerts = [state.alerts[key] for key in firing]
     policy = choose_policy(around.configuration.policies, [alert.labels for alert in alerts])
     if policy is None:
-        return None, None
+        return None
     identity = state.group.identity
-    opened = Incident(
+    return Incident(
         id=incident_id(identity.id, now),
         group=identity.id,
         receiver=identity.receiver,
@@ -273,7 +268,13 @@ def _incident_change(
         severity=highest_severity(alerts),
         opened_at=now,
     )
-    return opened, None
+
+
+def _closed(incident: Incident | None, *, now: datetime) -> Incident | None:
+    if incident is None:
+        return None
+    closed = resolve(incident, by=SYSTEM, comment="all alerts resolved", now=now)
+    return closed if isinstance(closed, Incident) else None
 
 
 def _title(alerts: list[Alert]) -> str:
