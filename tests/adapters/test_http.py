@@ -187,4 +187,4 @@ def test_the_pool_says_what_went_wrong_without_the_url(url: str, reason: Failure
     assert (raised.value.reason, raised.value.retryable) == (reason, retryable)
     assert "SECRET" not in str(raised.value)
     assert raised.value.__cause__ is None
-    assert raised.value.__suppress_context__
+    assert raised.value.__suppress_context__ or raised.value.__context__ is None
