@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ..core.configuration import Configuration
 from ..core.rules import RuleGroup
+from ..errors import ConfigError, Problem
 
 ALERTMANAGER = "alertmanager.yml"
 TOCSIN = "tocsin.yml"
@@ -60,7 +61,12 @@ def compiled_rule_file(groups: tuple[RuleGroup, ...]) -> str:
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
-    """Return a folder's configuration files: the YAML files in it and below rules/, by their names inside it."""
+    """Return a folder's configuration files: the YAML files in it and below rules/, by their names inside it.
+
+    Raises ConfigError when there is no such folder.
+    """
+    if not folder.is_dir():
+        raise ConfigError([Problem(str(folder), None, "there is no such folder")])
     paths = [*folder.iterdir(), *(folder / RULES).rglob("*")]
     files = sorted(path for path in paths if path.suffix in YAML_SUFFIXES and path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

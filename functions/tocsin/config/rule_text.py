@@ -15,7 +15,18 @@ from ..core.rules import Rule, RuleGroup
 def compiled_rule_file(groups: Iterable[RuleGroup]) -> str:
     """Return the text of one rule file; each group's labels are in its rules already."""
     document = {"groups": [_group(group) for group in groups]}
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=10_000)
+    return yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as such, so that a person can read them."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
 
 
 def _group(group: RuleGroup) -> dict[str, Any]:

@@ -8,7 +8,7 @@
         window: 5                        # minutes; 5m means the same
 
 A `metric` is compared by its average over the window: `avg_over_time(metric[5m])`, one alert for each of its series. In
-an `expr` the word `$window` becomes `5m`. The rule is `(expression) > 0.05`; its severity is a label, its texts are
+an `expr` the word `$window` becomes `5m`, and in texts `$threshold` becomes the threshold as it is displayed. The rule is `(expression) > 0.05`; its severity is a label, its texts are
 annotations.
 """
 
@@ -32,6 +32,7 @@ from .rule_files import unbalanced
 GROUP = "thresholds"
 _DEFAULT_WINDOW = timedelta(minutes=5)
 _WINDOW = re.compile(r"\$window\b")
+_WORD = re.compile(r"\$(window|threshold)\b")
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*(\{.*\})?", re.DOTALL)
 
 
@@ -145,19 +146,28 @@ def compile_rule(block: ThresholdRule, *, file: str) -> Rule:
 
 
 def _value_expr(block: ThresholdRule) -> str:
-    window = format_duration(block.window or _DEFAULT_WINDOW)
+    window = _window_of(block)
     if block.metric is not None:
         return f"avg_over_time({block.metric}[{window}])"
     return _WINDOW.sub(window, block.expr or "")
 
 
+def _window_of(block: ThresholdRule) -> str:
+    return format_duration(block.window or _DEFAULT_WINDOW)
+
+
 def _annotations(block: ThresholdRule) -> dict[str, str]:
     display = parse_display(block.display)
     limit = display.say(block.threshold)
+    words = {"window": _window_of(block), "threshold": limit}
+
+    def fill(text: str) -> str:
+        return _WORD.sub(lambda found: words[found[1]], text)
+
     texts = {
         "summary": f"{block.name}: {display.template} (threshold: {limit})",
-        "description": block.description,
-        "recommendations": _listed(block.recommendations),
+        "description": fill(block.description or ""),
+        "recommendations": fill(_listed(block.recommendations)),
         "runbook_url": block.runbook_url,
         "dashboard_url": block.dashboard_url,
         "value": display.template,
@@ -167,7 +177,7 @@ def _annotations(block: ThresholdRule) -> dict[str, str]:
 
 
 def _listed(texts: list[str]) -> str:
-    return texts[0] if len(texts) == 1 else "\n".join(f"- {text}" for text in texts)
+    return texts[0].strip() if len(texts) == 1 else "\n".join(f"- {text}" for text in texts)
 
 
 def _number(value: float) -> str:
