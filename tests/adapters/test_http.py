@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 
@@ -188,3 +191,16 @@ def test_the_pool_says_what_went_wrong_without_the_url(url: str, reason: Failure
     assert "SECRET" not in str(raised.value)
     assert raised.value.__cause__ is None
     assert raised.value.__suppress_context__ or raised.value.__context__ is None
+
+
+def test_importing_the_senders_loads_no_heavy_library() -> None:
+    program = (
+        "import sys\n"
+        "from tocsin.adapters import mail, pagerduty, plain, secrets, ses, slack\n"
+        "print(*sorted({'boto3', 'botocore', 'pydantic', 'requests'} & set(sys.modules)))"
+    )
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env={"PYTHONPATH": path}
+    )
+    assert done.stdout.split() == []

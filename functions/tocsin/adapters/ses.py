@@ -137,7 +137,7 @@ def _no_answer(error: BotoCoreError) -> DeliveryError:
     message = f"SES: {type(error).__name__}: {clip(one_line(str(error)), _SAID_LENGTH)}"
     if isinstance(error, (exceptions.ConnectTimeoutError, exceptions.ReadTimeoutError)):
         return DeliveryError(message, reason=FailureReason.TIMEOUT, retryable=True)
-    if isinstance(error, exceptions.HTTPClientError):
+    if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
         return DeliveryError(message, reason=FailureReason.CONNECTION, retryable=True)
     if isinstance(error, (exceptions.NoCredentialsError, exceptions.PartialCredentialsError)):
         return DeliveryError(message, reason=FailureReason.AUTH, retryable=False)

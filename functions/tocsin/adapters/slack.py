@@ -228,10 +228,14 @@ def escape(text: str, limit: int) -> str:
 
 
 def _size(character: str) -> int:
-    # Escaped, and in UTF-16 units as JavaScript counts.
-    return 2 if character > "\uffff" else len(_ESCAPES.get(character, character))
+    """Return the length of a character when escaped, in UTF-16 units as Slack counts."""
+    return _units(_ESCAPES.get(character, character))
+
+
+def _units(text: str) -> int:
+    return len(text) + sum(character > "\uffff" for character in text)
 
 
 def _length(block: Block) -> int:
     texts = [block.get("text"), *block.get("fields", ()), *block.get("elements", ())]
-    return sum(len(text["text"]) for text in texts if text)
+    return sum(_units(text["text"]) for text in texts if text)

@@ -185,7 +185,8 @@ def clip(text: str, limit: int, *, size: Callable[[str], int] = len) -> str:
     ellipsis = "…"
     taken, kept = 0, 0
     room = limit - size(ellipsis)
-    for character in text:
+    # A character takes one at least, so no more of them than the limit need be looked at.
+    for character in text[: limit + 1]:
         taken += size(character)
         if taken <= room:
             kept += 1

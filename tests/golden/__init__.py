@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parent / "golden"
+FOLDER = Path(__file__).parent
 
 
 def assert_golden(name: str, text: str) -> None:
