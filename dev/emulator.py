@@ -138,7 +138,7 @@ class Worker:
             connection.request("POST", _INVOCATIONS, body=event, headers={"Content-Type": "application/json"})
             response = connection.getresponse()
             status, answer = response.status, response.read()
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             self.stop()
             return self._outcome(_error("Runtime.EmulatorLost", f"the emulator gave no answer: {error}"), begun)
         finally:
@@ -146,8 +146,8 @@ class Worker:
         if status >= 500:
             # The runtime is gone. The emulator could start another; a fresh one is as clean as AWS's.
             self.stop()
-        elif not self._reported.wait(REPORT_SECONDS):
-            pass
+        else:
+            self._reported.wait(REPORT_SECONDS)
         return self._outcome(_parse(answer, status), begun)
 
     def stop(self) -> None:

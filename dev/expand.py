@@ -19,6 +19,7 @@ from samcli.yamlhelper import yaml_parse
 from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
+from yaml import YAMLError
 
 REGION = "eu-west-1"
 CODE_BUCKET = "tocsin-code-placeholder"
@@ -81,7 +82,7 @@ def read(template: Path) -> Template:
     """Return the template as it is written, with the short intrinsics (`!Ref x`) in their long form."""
     try:
         parsed = yaml_parse(template.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, YAMLError) as error:
         raise TemplateError(template, [str(error)]) from error
     plain: Template = json.loads(json.dumps(parsed, default=str))
     return plain
