@@ -1,0 +1,73 @@
+"""Announce, tell, remember: how one rule's outcome gets to its groups and into its record (law 5).
+
+The record first says which alerts are about to be told (announced), a timer is set for each group, the groups get their
+copies (told), and only then the record holds the new states (remembered). Whatever a crash leaves, the next tick finds
+in `telling`, and tells again as it is by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from urllib.parse import quote
+
+from ..core.alerts import Alert
+from ..core.grouping import first_flush_at
+from ..core.labels import Fingerprint
+from ..core.routing import GroupIdentity, Route, identify_group, routes_for
+from ..core.rules import ActiveAlert
+from ..errors import ConflictError
+from ..ports import LoadedConfiguration
+from .tick import Evaluator, RuleOutcome
+
+
+def act(world: Evaluator, loaded: LoadedConfiguration, outcome: RuleOutcome, *, now: datetime) -> bool:
+    """Announce, tell, remember; False where another invocation was there first or the store failed."""
+    assert outcome.after is not None  # the caller's condition
+    fields = {"rule": outcome.rule.name, "rule_group": outcome.rule.group}
+    try:
+        record = outcome.after
+        if outcome.told:
+            announced = replace(
+                outcome.before,
+                telling={**outcome.before.telling, **_by_fingerprint(outcome.told)},
+                changed_at=now,
+            )
+            record = replace(record, version=world.rules.save_rule(announced, now=now).version)
+            for identity, route, alerts in _groups_of(world, loaded, outcome, now=now):
+                at = min(first_flush_at(route, alert, now) for alert in alerts)
+                world.timers.announce(identity.id, at=at, now=now)
+                world.groups.tell(identity, alerts, first_flush_at=at)
+        world.rules.save_rule(record, now=now)
+    except ConflictError:
+        world.log.info("rule_evaluated_elsewhere", **fields)
+        return False
+    except Exception as error:  # the bulkhead between rules: the next tick makes the same transition again
+        world.log.error("rule_not_written", error=repr(error), **fields)
+        world.log.count("RuleEvaluationFailures")
+        return False
+    for transition in outcome.transitions:
+        world.log.info("alert_changed", change=transition.change.value, labels=dict(transition.alert.labels), **fields)
+    return True
+
+
+def _by_fingerprint(told: Sequence[tuple[ActiveAlert, bool]]) -> dict[Fingerprint, ActiveAlert]:
+    return {alert.fingerprint: alert for alert, _ in told}
+
+
+def _groups_of(
+    world: Evaluator, loaded: LoadedConfiguration, outcome: RuleOutcome, *, now: datetime
+) -> Iterator[tuple[GroupIdentity, Route, list[Alert]]]:
+    link = _graph_link(world.graph_url, outcome.rule.expr)
+    groups: dict[GroupIdentity, tuple[Route, list[Alert]]] = {}
+    for active, is_resolved in outcome.told:
+        alert = active.as_alert(now=now, generator_url=link, resolved=is_resolved)
+        for route in routes_for(loaded.configuration.root, alert.labels, outcome.rule.receivers):
+            groups.setdefault(identify_group(route, alert.labels), (route, []))[1].append(alert)
+    for identity in sorted(groups, key=lambda each: each.id):
+        yield identity, *groups[identity]
+
+
+def _graph_link(graph_url: str, expr: str) -> str:
+    return f"{graph_url}/graph?g0.expr={quote(expr, safe='')}&g0.tab=1" if graph_url and expr else ""

@@ -1,0 +1,64 @@
+"""What a tick works with, and what it comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ..core.labels import Fingerprint
+from ..core.rules import ActiveAlert, Rule, Sample, Transition
+from ..ports import Groups, Log, Metrics, RuleRecord, Rules, Timers
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluator:
+    """What a tick works with; `sweep_grace` is how late a group may be before the sweep wakes it."""
+
+    metrics: Metrics
+    rules: Rules
+    groups: Groups
+    timers: Timers
+    log: Log
+    tick: timedelta = timedelta(seconds=60)
+    query_budget_seconds: float = 25.0
+    sweep_grace: timedelta = timedelta(seconds=30)
+    external_url: str = ""
+    graph_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOutcome:
+    """What an evaluation of one rule came to; `after` is None where nothing is to be written."""
+
+    rule: Rule
+    before: RuleRecord
+    after: RuleRecord | None
+    transitions: tuple[Transition, ...] = ()
+    told: tuple[tuple[ActiveAlert, bool], ...] = ()
+    samples: tuple[Sample, ...] = ()
+    error: str = ""
+
+    @property
+    def active(self) -> Mapping[Fingerprint, ActiveAlert]:
+        return (self.after or self.before).active
+
+
+@dataclass(frozen=True, slots=True)
+class TickOutcome:
+    """All rules' outcomes of one tick, and how many of them could not be acted on."""
+
+    now: datetime
+    rules: tuple[RuleOutcome, ...]
+    not_written: int = 0
+    overdue: int = 0
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "now": self.now.isoformat(),
+            "rules": len(self.rules),
+            "failed": sum(bool(outcome.error) for outcome in self.rules),
+            "transitions": sum(len(outcome.transitions) for outcome in self.rules),
+            "not_written": self.not_written,
+            "overdue_groups": self.overdue,
+        }
