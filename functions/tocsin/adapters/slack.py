@@ -104,9 +104,10 @@ def _refusal(response: Response) -> FailureReason | None:
 def render(notification: Notification) -> dict[str, Any]:
     """Return the payload; what cannot be rendered becomes a plain message. Never raises."""
     try:
-        return {**_message(notification), **_passed_on(notification)}
+        message = _message(notification)
     except Exception as error:
-        return _plain_message(degraded(notification, error))
+        message = _plain_message(degraded(notification, error))
+    return {**message, **_passed_on(notification)}
 
 
 def _message(notification: Notification) -> dict[str, Any]:
@@ -168,7 +169,7 @@ def _alert_lines(said: Facts) -> Iterator[str]:
         yield f"*{value_label(said)}:* {escape(measured(said), 200)}"
     yield f"*{'Firing' if said.status is Status.FIRING else 'Fired'}:* {escape(said.when, 200)}"
     if said.recommendations and said.status is Status.FIRING:
-        yield f"*What to do:* {escape(said.recommendations, 700)}"
+        yield f"*What to do:*\n{escape(said.recommendations, 700)}"
 
 
 def _fields(said: Facts) -> list[Block]:
@@ -197,13 +198,14 @@ def _fallback(notification: Notification, heading: str) -> str:
     """Return what a phone shows: the title, and what is wrong."""
     now = notification.created_at
     shown: Sequence[Alert] = firing(notification) or notification.alerts
-    headlines = dict.fromkeys(said.headline for alert in shown[:5] if (said := facts(alert, now=now)).summary)
+    summaries = (facts(alert, now=now).summary for alert in shown[:5])
+    headlines = dict.fromkeys(clip(summary, 200) for summary in summaries if summary)
     return escape("\n".join([clip(heading, TITLE_LENGTH), *headlines]), FALLBACK_LENGTH)
 
 
 def _passed_on(notification: Notification) -> dict[str, str]:
     settings = notification.integration.settings
-    return {name: str(settings[name]) for name in _PASSED_ON if settings.get(name)}
+    return {name: value for name in _PASSED_ON if isinstance(value := settings.get(name), str) and value}
 
 
 def _plain_message(plain: Plain) -> dict[str, Any]:
