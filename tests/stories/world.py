@@ -1,0 +1,364 @@
+"""A whole installation in virtual time: ticks, timers, the topic, notifiers and state machines, one event after another.
+
+    world = World(configuration(rule("DiskFull")))
+    world.metric_goes_bad("DiskFull", instance="a")
+    world.advance(minutes=2)
+    world.expect_page("team", Status.FIRING, Reason.FIRST, alerts=["DiskFull/a"])
+    world.expect_silence()
+
+What AWS would do after a failure is done here too: SQS gives a timer again after its visibility timeout, Lambda retries an
+asynchronous invocation twice, Step Functions ask again. `wrap` may put a proxy before everything that an invocation calls.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from tocsin.adapters.memory import (
+    FixedConfigurations,
+    MemoryEscalations,
+    MemoryLog,
+    MemoryMetrics,
+    MemoryStore,
+    MemoryTimers,
+    MemoryTopic,
+)
+from tocsin.core.alerts import Alert, Status
+from tocsin.core.configuration import Configuration
+from tocsin.core.escalation import Action, Incident, IncidentId, acknowledge, resolve
+from tocsin.core.notifications import Notification, Reason, from_json
+from tocsin.core.receivers import Kind
+from tocsin.core.routing import GroupId
+from tocsin.core.rules import Sample
+from tocsin.errors import DeliveryError, FailureReason, QueryError
+from tocsin.pipeline import dispatch, escalate, evaluate, notify
+from tocsin.ports import LoadedConfiguration, RuleRecord
+
+START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+VISIBILITY_TIMEOUT = timedelta(seconds=180)
+RECEIVES = 5
+INVOCATION_RETRIES = (timedelta(seconds=60), timedelta(seconds=120))
+STEP_RETRY = timedelta(seconds=2)
+
+
+class Died(BaseException):
+    """The process is gone: nothing that it had still to do is done, and nothing in it can catch this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a person got."""
+
+    at: datetime
+    notification: Notification
+
+    @property
+    def receiver(self) -> str:
+        return self.notification.receiver
+
+    def names(self, status: Status) -> list[str]:
+        found = (a for a in self.notification.alerts if a.status_at(self.notification.created_at) is status)
+        return [name_of(alert) for alert in found]
+
+    def __str__(self) -> str:
+        told = self.notification
+        what = f"{told.receiver} {told.status} ({told.reason})"
+        return f"{self.at:%H:%M:%S} {what} firing={self.names(Status.FIRING)} resolved={self.names(Status.RESOLVED)}"
+
+
+def name_of(alert: Alert) -> str:
+    """Return an alert's name, and its instance where it has one: DiskFull/a."""
+    return "/".join(part for part in (alert.name, alert.labels.get("instance", "")) if part)
+
+
+@dataclass(slots=True)
+class _Message:
+    """A notification on its way to its notifier, or waiting for a retry."""
+
+    due: datetime
+    text: str
+    retries: tuple[timedelta, ...] = INVOCATION_RETRIES
+
+
+@dataclass(slots=True)
+class _Failing:
+    """How a receiver fails, and how many more times."""
+
+    retryable: bool
+    times: int
+
+
+class World:
+    """See the module."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        store: Any = None,
+        tick: timedelta = timedelta(minutes=1),
+        start: datetime = START,
+        wrap: Callable[[Any], Any] = lambda target: target,
+    ) -> None:
+        self.now = start
+        self.tick = tick
+        self.loaded = LoadedConfiguration(configuration)
+        self.store = MemoryStore() if store is None else store
+        self.metrics = MemoryMetrics()
+        self.timers = MemoryTimers()
+        self.topic = MemoryTopic()
+        self.escalations = MemoryEscalations()
+        self.log = MemoryLog()
+        self.pages: list[Page] = []
+        self.dead_letters: list[str] = []
+        self.loses_timers = False
+        self.duplicates = False
+        self._wrap = wrap
+        self._unread = 0
+        self._bad: dict[str, dict[str, Sample]] = {}
+        self._failing: dict[str, _Failing] = {}
+        self._next_tick = start + tick
+        self._redelivered: list[tuple[datetime, datetime, GroupId, int]] = []
+        self._taken = 0
+        self._inbox: list[_Message] = []
+        self._executions: dict[IncidentId, datetime] = {}
+        self._known: set[IncidentId] = set()
+
+    # What happens outside
+
+    def metric_goes_bad(self, rule: str, *, value: float = 1.0, **labels: str) -> None:
+        """Have a rule's expression hold for one more series (or with another value)."""
+        series = self._bad.setdefault(rule, {})
+        series[repr(sorted(labels.items()))] = Sample(labels, value)
+        self.query_works(rule)
+
+    def metric_recovers(self, rule: str, **labels: str) -> None:
+        del self._bad[rule][repr(sorted(labels.items()))]
+        self.query_works(rule)
+
+    def query_fails(self, rule: str, message: str = "the endpoint answered 503") -> None:
+        self.metrics.results[rule.lower()] = QueryError(message, retryable=True)
+
+    def query_works(self, rule: str) -> None:
+        self.metrics.results[rule.lower()] = tuple(self._bad.get(rule, {}).values())
+
+    def receiver_fails(self, name: str, *, retryable: bool, times: int = 10**6) -> None:
+        self._failing[name] = _Failing(retryable, times)
+
+    def receiver_works(self, name: str) -> None:
+        del self._failing[name]
+
+    def configure(self, configuration: Configuration) -> None:
+        self.loaded = LoadedConfiguration(configuration)
+
+    def refuse_configuration(self, problems: str) -> None:
+        self.loaded = replace(self.loaded, refused=problems)
+
+    def lose_timers(self) -> None:
+        """Forget every timer that is set."""
+        self.timers.announced.clear()
+        self._redelivered.clear()
+
+    def acknowledge(self, by: str = "ada") -> None:
+        self._change_incident(partial(acknowledge, by=by, comment="looking at it", now=self.now))
+
+    def resolve(self, by: str = "ada") -> None:
+        self._change_incident(partial(resolve, by=by, comment="done", now=self.now))
+
+    def _change_incident(self, change: Callable[[Incident], Any]) -> None:
+        changed = change(self.incident())
+        assert isinstance(changed, Incident), changed
+        self.store.save_incident(changed, now=self.now)
+
+    # Time
+
+    def advance(self, **duration: float) -> None:
+        """Let everything happen that is due until then, each thing at its own time."""
+        until = self.now + timedelta(**duration)
+        while (at := self._next_event()) is not None and at <= until:
+            self.now = max(at, self.now)
+            self._do_next()
+        self.now = until
+
+    def _next_event(self) -> datetime | None:
+        times = [self._next_tick, *self._executions.values()]
+        times += [at for at, *_ in self._redelivered] + [message.due for message in self._inbox]
+        times += [at for at, _ in self.timers.announced]
+        return min(times)
+
+    def _do_next(self) -> None:
+        if self._next_tick <= self.now:
+            self._next_tick += self.tick
+            self.run_tick()
+        elif due := [message for message in self._inbox if message.due <= self.now]:
+            for message in due:
+                self._inbox.remove(message)
+                self._deliver(message)
+        elif due_timers := self._due_timers():
+            for at, group, receives in due_timers:
+                self._look_at(group, at, receives)
+        else:
+            for incident in [key for key, at in self._executions.items() if at <= self.now]:
+                self._ask(incident)
+
+    def _due_timers(self) -> list[tuple[datetime, GroupId, int]]:
+        due = [(at, group, RECEIVES) for at, group in self.timers.take_due(self.now)]
+        if self.loses_timers:
+            due.clear()
+        due += [(at, group, left) for when, at, group, left in self._redelivered if when <= self.now]
+        self._redelivered = [each for each in self._redelivered if each[0] > self.now]
+        return due * 2 if self.duplicates else due
+
+    # Invocations
+
+    def run_tick(self, *, at: datetime | None = None) -> evaluate.TickOutcome | None:
+        """Run one evaluation, as the schedule does at its exact time; None where the process died."""
+        outcome = None
+        try:
+            outcome = evaluate.run(self.evaluator(), self.loaded, now=at or self.now)
+        except Died:
+            self.log.warning("evaluation_died")
+        self._take_what_was_said()
+        return outcome
+
+    def _look_at(self, group: GroupId, at: datetime, receives: int) -> None:
+        try:
+            dispatch.run(self.dispatcher(), group, at=at, now=self.now)
+        except (Died, Exception):
+            if receives > 1:
+                self._redelivered.append((self.now + VISIBILITY_TIMEOUT, at, group, receives - 1))
+        self._take_what_was_said()
+
+    def _deliver(self, message: _Message) -> None:
+        notification = from_json(json.loads(message.text))
+        if notification.integration.kind is Kind.SNS:
+            self.pages.append(Page(self.now, notification))  # SNS mails these itself
+            return
+        try:
+            notify.run(self.notifier(), notification, now=self.now)
+        except (Died, Exception):
+            if message.retries:
+                wait, *left = message.retries
+                self._inbox.append(_Message(self.now + wait, message.text, tuple(left)))
+            else:
+                self.dead_letters.append(message.text)
+
+    def _ask(self, incident: IncidentId) -> None:
+        try:
+            decision = escalate.run(self.escalator(), incident, now=self.now)
+        except (Died, Exception):
+            self._executions[incident] = self.now + STEP_RETRY
+            return
+        if decision.action is Action.WAIT and decision.until is not None:
+            self._executions[incident] = decision.until
+        else:
+            del self._executions[incident]
+
+    def _take_what_was_said(self) -> None:
+        said, self._taken = self.topic.messages[self._taken :], len(self.topic.messages)
+        self._inbox += [_Message(self.now, text) for text in (said * 2 if self.duplicates else said)]
+        for incident in self.escalations.started:
+            if incident not in self._known:
+                self._known.add(incident)
+                self._executions[incident] = self.now
+
+    # What each invocation works with, new every time: nothing is kept between two of them but the store.
+
+    def evaluator(self) -> evaluate.Evaluator:
+        wrap = self._wrap
+        return evaluate.Evaluator(
+            self.metrics, wrap(self.store), wrap(self.store), wrap(self.timers), self.log, tick=self.tick
+        )
+
+    def dispatcher(self) -> dispatch.Dispatcher:
+        wrap = self._wrap
+        store = wrap(self.store)
+        return dispatch.Dispatcher(
+            FixedConfigurations(self.loaded),
+            store,
+            store,
+            wrap(self.timers),
+            wrap(self.topic),
+            wrap(self.escalations),
+            self.log,
+        )
+
+    def escalator(self) -> escalate.Escalator:
+        return escalate.Escalator(self._wrap(self.store), self._wrap(self.timers), self.log)
+
+    def notifier(self) -> notify.Notifier:
+        store = self._wrap(self.store)
+        return notify.Notifier(self._wrap(_Sender(self)), store, store, self.log)
+
+    def receive(self, notification: Notification) -> str:
+        """Take a notification as a receiver would, or fail as it was told to."""
+        failing = self._failing.get(notification.receiver)
+        if failing is not None and failing.times > 0:
+            failing.times -= 1
+            reason = FailureReason.SERVER_ERROR if failing.retryable else FailureReason.CLIENT_ERROR
+            raise DeliveryError("it was told to fail", reason=reason, retryable=failing.retryable)
+        self.pages.append(Page(self.now, notification))
+        return "ok"
+
+    # What is there
+
+    def incident(self) -> Incident:
+        """Return the newest incident."""
+        found = self.store.load_incident(self.escalations.started[-1])
+        assert found is not None
+        return found
+
+    def record(self, name: str) -> RuleRecord:
+        """Return a rule's record."""
+        return next(each for key, each in self.store.load_rules(now=self.now).items() if key.split(";")[2] == name)
+
+    # What is expected
+
+    def expect_page(
+        self,
+        receiver: str,
+        status: Status,
+        reason: Reason,
+        *,
+        alerts: list[str] | None = None,
+        resolved: list[str] | None = None,
+        at: datetime | None = None,
+    ) -> Notification:
+        """Take the next page, which is this one; `alerts` are those that fire in it."""
+        assert self._unread < len(self.pages), f"no page for {receiver}; told so far:\n{self.told()}"
+        page = self.pages[self._unread]
+        self._unread += 1
+        told = page.notification
+        assert (page.receiver, told.status, told.reason) == (receiver, status, reason), f"\n{self.told()}"
+        if alerts is not None:
+            assert page.names(Status.FIRING) == alerts, str(page)
+        if resolved is not None:
+            assert page.names(Status.RESOLVED) == resolved, str(page)
+        if at is not None:
+            assert page.at == at, str(page)
+        return told
+
+    def expect_silence(self) -> None:
+        """Nobody was told anything that is not accounted for."""
+        assert self.pages[self._unread :] == [], f"\n{self.told()}"
+
+    def told(self) -> str:
+        return "\n".join(map(str, self.pages)) or "(nothing)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    """An integration's sender; a method, so that a proxy can stand before it."""
+
+    world: World
+
+    def __call__(self, notification: Notification, *, now: datetime) -> str:
+        return self.send(notification)
+
+    def send(self, notification: Notification) -> str:
+        return self.world.receive(notification)
