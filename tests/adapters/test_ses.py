@@ -142,9 +142,9 @@ def test_a_delivery_returns_the_message_id() -> None:
     assert ses.sent[0]["Destination"] == {"ToAddresses": ["oncall@example.com", "Ops <ops@example.com>"]}
 
 
-def refusal(code: str, status: int = 400) -> ClientError:
+def refusal(code: str, status: int = 400, said: str = "said") -> ClientError:
     return ClientError(
-        {"Error": {"Code": code, "Message": "said"}, "ResponseMetadata": cast(Any, {"HTTPStatusCode": status})},
+        {"Error": {"Code": code, "Message": said}, "ResponseMetadata": cast(Any, {"HTTPStatusCode": status})},
         "SendEmail",
     )
 
@@ -157,6 +157,7 @@ def refusal(code: str, status: int = 400) -> ClientError:
         (refusal("LimitExceededException"), FailureReason.RATE_LIMITED, True),
         (refusal("InternalFailure", 500), FailureReason.SERVER_ERROR, True),
         (refusal("MessageRejected"), FailureReason.CLIENT_ERROR, False),
+        (refusal("MessageRejected", said="Email address is not verified."), FailureReason.NOT_CONFIGURED, False),
         (refusal("BadRequestException"), FailureReason.CLIENT_ERROR, False),
         (refusal("MailFromDomainNotVerifiedException"), FailureReason.NOT_CONFIGURED, False),
         (refusal("SendingPausedException"), FailureReason.NOT_CONFIGURED, False),

@@ -128,7 +128,11 @@ def _refusal(error: ClientError) -> DeliveryError:
         return DeliveryError(message, reason=FailureReason.RATE_LIMITED, retryable=True)
     if code not in _FINAL and status >= 500:
         return DeliveryError(message, reason=FailureReason.SERVER_ERROR, retryable=True)
-    return DeliveryError(message, reason=_FINAL.get(code, FailureReason.CLIENT_ERROR), retryable=False)
+    reason = _FINAL.get(code, FailureReason.CLIENT_ERROR)
+    if code == "MessageRejected" and "not verified" in said:
+        # The sandbox's way of saying that an address has yet to be verified.
+        reason = FailureReason.NOT_CONFIGURED
+    return DeliveryError(message, reason=reason, retryable=False)
 
 
 def _no_answer(error: BotoCoreError) -> DeliveryError:
