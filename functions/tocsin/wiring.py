@@ -64,6 +64,7 @@ VARIABLES = (
     Variable("TOCSIN_PROMETHEUS_AUTH", "how queries are signed: none or sigv4", default="none"),
     Variable("TOCSIN_TICK_SECONDS", "seconds between evaluations", default="60"),
     Variable("TOCSIN_EXTERNAL_URL", "where messages link back to"),
+    Variable("TOCSIN_RUNBOOKS_URL", "where the runbooks of the shipped rules are published"),
     Variable("TOCSIN_EMAIL_FROM", "sender of mail through SES"),
     Variable("TOCSIN_EMAIL_ONCALL", "addresses of who is on call, for the shipped configuration"),
     Variable("TOCSIN_EMAIL_MANAGER", "addresses of the manager, for the shipped configuration"),

@@ -61,10 +61,13 @@ ALLOWED_SERVICES = {
     "EscalationRole": {"lambda", "logs"},
 }
 
+# A namespace for each stack: one stage must not hide what another lacks.
+NAMESPACE = "Tocsin/${AWS::StackName}"
+
 # Alarms by what they watch: the metrics, and how silence is taken.
 ALARMS = {
-    "TickMissingAlarm": ({("Tocsin", "TickCompleted")}, "breaching"),
-    "RuleFailuresAlarm": ({("Tocsin", "RuleEvaluationFailures")}, "notBreaching"),
+    "TickMissingAlarm": ({(NAMESPACE, "TickCompleted")}, "breaching"),
+    "RuleFailuresAlarm": ({(NAMESPACE, "RuleEvaluationFailures")}, "notBreaching"),
     "EvaluateErrorsAlarm": ({("AWS/Lambda", "Errors")}, "notBreaching"),
     "DispatchErrorsAlarm": ({("AWS/Lambda", "Errors")}, "notBreaching"),
     "TimerDeadLettersAlarm": ({("AWS/SQS", "ApproximateNumberOfMessagesVisible")}, "notBreaching"),
@@ -75,8 +78,8 @@ ALARMS = {
         {("AWS/States", "ExecutionsFailed"), ("AWS/States", "ExecutionsTimedOut"), ("AWS/States", "ExecutionsAborted")},
         "notBreaching",
     ),
-    "ConfigRefusedAlarm": ({("Tocsin", "ConfigRefused")}, "notBreaching"),
-    "NotificationsFailedAlarm": ({("Tocsin", "NotificationsFailed")}, "notBreaching"),
+    "ConfigRefusedAlarm": ({(NAMESPACE, "ConfigRefused")}, "notBreaching"),
+    "NotificationsFailedAlarm": ({(NAMESPACE, "NotificationsFailed")}, "notBreaching"),
 }
 
 TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
@@ -276,7 +279,7 @@ def test_each_log_group_forgets(name: str) -> None:
 def test_each_function_names_itself_in_logs_and_metrics(function: str) -> None:
     variables = _of_type("AWS::Lambda::Function")[function]["Environment"]["Variables"]
     assert variables["POWERTOOLS_SERVICE_NAME"] == FUNCTIONS[function]
-    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == "Tocsin"
+    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == {"Fn::Sub": NAMESPACE}
 
 
 def test_a_secret_is_named_only_to_the_function_that_reads_it() -> None:
@@ -406,10 +409,21 @@ def test_every_role_is_listed() -> None:
     assert set(_of_type("AWS::IAM::Role")) == set(ALLOWED_SERVICES)
 
 
-@pytest.mark.parametrize("role", ["NotifySlackRole", "NotifyPagerdutyRole", "NotifyEmailRole"])
-def test_an_integration_reads_and_records_and_deletes_nothing(role: str) -> None:
+# What each function does to the table; DeleteItem takes confirmed entries out of the outbox.
+TABLE_ACTIONS = {
+    "EvaluateRole": {"GetItem", "PutItem", "Query", "UpdateItem"},
+    "DispatchRole": {"DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"},
+    "EscalateRole": {"GetItem", "PutItem", "UpdateItem"},
+    "NotifySlackRole": {"DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"},
+    "NotifyPagerdutyRole": {"DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"},
+    "NotifyEmailRole": {"DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"},
+}
+
+
+@pytest.mark.parametrize("role", TABLE_ACTIONS)
+def test_a_role_does_to_the_table_what_its_function_needs_and_no_more(role: str) -> None:
     used = {action for action in _actions_by_role()[role] if action.startswith("dynamodb:")}
-    assert used == {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"}
+    assert used == {f"dynamodb:{action}" for action in TABLE_ACTIONS[role]}
 
 
 @pytest.mark.parametrize(
@@ -417,7 +431,7 @@ def test_an_integration_reads_and_records_and_deletes_nothing(role: str) -> None
     [
         ("QueryPolicy", "HasWorkspace", {"EvaluateRole"}),
         ("SendMailPolicy", "HasEmailFrom", {"NotifyEmailRole"}),
-        ("ConfigPolicy", "HasConfigBucket", {"EvaluateRole", "DispatchRole", "EscalateRole", "ApiRole"}),
+        ("ConfigPolicy", "HasConfigBucket", {"EvaluateRole", "DispatchRole", "ApiRole"}),
         ("KeyPolicy", "HasKey", {f"{name.removesuffix('Function')}Role" for name in FUNCTIONS}),
     ],
 )
@@ -501,6 +515,10 @@ def _metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
     return [alarm]
 
 
+def _text(value: Any) -> str:
+    return value["Fn::Sub"] if isinstance(value, dict) else value
+
+
 def test_every_alarm_is_listed() -> None:
     assert set(_of_type("AWS::CloudWatch::Alarm")) == set(ALARMS)
 
@@ -508,7 +526,7 @@ def test_every_alarm_is_listed() -> None:
 @pytest.mark.parametrize(("name", "metrics", "missing"), [(name, *rest) for name, rest in ALARMS.items()])
 def test_each_alarm_watches_and_tells(name: str, metrics: set[tuple[str, str]], missing: str) -> None:
     alarm = _of_type("AWS::CloudWatch::Alarm")[name]
-    assert {(metric["Namespace"], metric["MetricName"]) for metric in _metrics(alarm)} == metrics
+    assert {(_text(metric["Namespace"]), metric["MetricName"]) for metric in _metrics(alarm)} == metrics
     assert alarm["TreatMissingData"] == missing
     assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "OperationsTopic"}]
     assert len(alarm["AlarmDescription"]) > 20
@@ -538,7 +556,7 @@ def test_our_own_metrics_are_looked_for_where_the_functions_put_them() -> None:
     }
     for alarm in _of_type("AWS::CloudWatch::Alarm").values():
         for metric in _metrics(alarm):
-            if metric["Namespace"] == "Tocsin":
+            if metric["Namespace"] == {"Fn::Sub": NAMESPACE}:
                 ((name, value),) = ((d["Name"], d["Value"]) for d in metric["Dimensions"])
                 assert name == "service"
                 assert value in services
