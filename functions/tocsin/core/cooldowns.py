@@ -46,7 +46,7 @@ def cooldown_of(
 
 
 def is_held(cooldown: Cooldown | None, alert: Alert, *, now: datetime) -> bool:
-    """Say whether a firing alert is to be kept back: a later firing than the one told, before the cooldown's end."""
+    """Say whether a firing, and its end, is to be kept back: a later one than was told, before the cooldown's end."""
     return cooldown is not None and now < cooldown.until and alert.starts_at != cooldown.starts_at
 
 

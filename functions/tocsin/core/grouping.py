@@ -89,6 +89,10 @@ def decide_flush(state: GroupState, incident: Incident | None, around: Surroundi
         return Flush(group=after, notifications=telling.notifications, withheld=telling.withheld)
     firing = _effective(state, now=now)
     opened = _opened(state, incident, firing, around, now=now) if firing else None
+    if opened:
+        # A new climb: whom the last one had reached, but not told, is told when this one reaches them.
+        group = replace(group, escalated=_told_steps(group, around.configuration))
+        state = replace(state, group=group)
     telling = _tell(state, opened or incident, around, due=True, now=now)
     remaining = any(alert.status_at(now) is Status.FIRING for alert in state.alerts.values())
     next_flush_at = _next_flush_at(group, around.route.group_interval, now) if remaining else None
@@ -128,8 +132,8 @@ def _tell(state: GroupState, incident: Incident | None, around: Surroundings, *,
     withheld: dict[IntegrationKey, Reason] = {}
     for integration, step in _audience(group, around.configuration, due=due):
         last = group.sent.get(integration.key)
-        firing = frozenset(_firing_for(state, last, now=now))
-        resolved = frozenset(key for key, alert in state.alerts.items() if alert.status_at(now) is Status.RESOLVED)
+        firing = frozenset(_known_to(state, last, Status.FIRING, now=now))
+        resolved = frozenset(_known_to(state, last, Status.RESOLVED, now=now))
         reason = _reason(last, firing, resolved, integration, incident, step=step, around=around, now=now)
         if reason is Reason.ACKNOWLEDGED:
             withheld[integration.key] = reason
@@ -171,20 +175,31 @@ def _audience(group: Group, configuration: Configuration, *, due: bool) -> list[
     return audience
 
 
-def _firing_for(state: GroupState, last: Sent | None, *, now: datetime) -> list[Fingerprint]:
-    """Return what fires for an integration: what it was told of stays, what is held does not count."""
+def _known_to(state: GroupState, last: Sent | None, status: Status, *, now: datetime) -> list[Fingerprint]:
+    """Return what fires, or is resolved, for an integration: what it was told of stays, what is held does not count."""
     told = last.firing if last else frozenset()
     return [
         key
         for key, alert in state.alerts.items()
-        if alert.status_at(now) is Status.FIRING
-        and (key in told or not is_held(state.cooldowns.get(key), alert, now=now))
+        if alert.status_at(now) is status and (key in told or not is_held(state.cooldowns.get(key), alert, now=now))
     ]
 
 
 def _effective(state: GroupState, *, now: datetime) -> list[Fingerprint]:
     """Return what fires and was told to anybody, or is not held."""
-    return _firing_for(state, Sent(firing=_told(state.group), resolved=frozenset(), at=now), now=now)
+    everything = Sent(firing=_told(state.group), resolved=frozenset(), at=now)
+    return _known_to(state, everything, Status.FIRING, now=now)
+
+
+def _told_steps(group: Group, configuration: Configuration) -> dict[str, int]:
+    """Return the receivers that escalation added and that know of something firing."""
+    told = {key for key, sent in group.sent.items() if sent.firing}
+    receivers = ((name, configuration.receivers.get(name)) for name in group.escalated)
+    return {
+        name: group.escalated[name]
+        for name, receiver in receivers
+        if receiver and any(integration.key in told for integration in receiver.integrations)
+    }
 
 
 def _told(group: Group) -> frozenset[Fingerprint]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from ..core.escalation import Incident, IncidentId
-from ..core.grouping import Flush, Group, GroupState, Surroundings, decide_flush
+from ..core.escalation import Incident, IncidentId, resolve
+from ..core.grouping import SYSTEM, Flush, Group, GroupState, Surroundings, decide_flush
 from ..core.notifications import message_json
 from ..core.routing import GroupId, Route, find_route
 from ..errors import ConflictError
@@ -79,7 +79,8 @@ def _flush_once(world: Dispatcher, group: GroupId, *, now: datetime) -> Flush | 
     around = Surroundings(route, loaded.configuration, world.external_url)
     flush = decide_flush(kept, incident, around, now=now)
     flush = replace(flush, dropped=(*flush.dropped, *(a for k, a in state.alerts.items() if k not in kept.alerts)))
-    if flush.group.next_flush_at is not None:
+    # Only a new plan: a timer for the one that stands is on its way, and each look would multiply it.
+    if flush.group.next_flush_at not in (None, state.group.next_flush_at):
         world.timers.announce(group, at=flush.group.next_flush_at, now=now)
     if not _changes_nothing(state.group, flush):
         world.groups.commit(state.group, flush, now=now)
@@ -116,10 +117,17 @@ def _routed_here(state: GroupState, loaded: LoadedConfiguration) -> GroupState:
 
 
 def _forget(world: Dispatcher, state: GroupState, *, now: datetime) -> None:
-    """Drop a group whose route is gone: evaluate has told its alerts to the groups that they belong to by now."""
-    ended = replace(state.group, next_flush_at=None, sent={}, escalated={}, incident=None)
+    """Drop a group whose route is gone, with its incident: evaluate tells its alerts where they belong now."""
+    ended = replace(state.group, next_flush_at=None, look_at=None, sent={}, escalated={}, incident=None)
+    incident = _load_incident(world, state.group)
+    closed = resolve(incident, by=SYSTEM, comment="the route of its group is gone", now=now) if incident else None
     world.log.warning("group_rerouted", group=state.group.identity.id, group_key=state.group.identity.key)
-    world.groups.commit(state.group, Flush(group=ended, dropped=tuple(state.alerts.values())), now=now)
+    flush = Flush(
+        group=ended,
+        dropped=tuple(state.alerts.values()),
+        closed=closed if isinstance(closed, Incident) else None,
+    )
+    world.groups.commit(state.group, flush, now=now)
 
 
 def _load_incident(world: Dispatcher, group: Group) -> Incident | None:

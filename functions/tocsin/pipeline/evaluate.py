@@ -171,7 +171,7 @@ def _gone_rules(
         if key in known or not (record.active or record.telling) or _is_behind(record, now):
             continue
         _, group, name, _ = key.rsplit(";", 3)
-        firing = {**record.telling, **record.active}
+        firing = {**record.active, **record.telling}  # a crash may have left what groups were told of as pending
         told = tuple((firing[k], True) for k in sorted(firing) if firing[k].state is AlertState.FIRING)
         after = replace(record, active={}, telling={}, changed_at=now)
         outcomes.append(RuleOutcome(Rule(key=key, name=name, group=group, expr=""), record, after, told=told))
