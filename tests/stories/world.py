@@ -1,4 +1,4 @@
-"""A whole installation in virtual time: ticks, timers, the topic, notifiers and state machines, one event after another.
+"""A whole installation in virtual time: ticks, timers, topic, notifiers and state machines, one event after another.
 
     world = World(configuration(rule("DiskFull")))
     world.metric_goes_bad("DiskFull", instance="a")
@@ -6,8 +6,9 @@
     world.expect_page("team", Status.FIRING, Reason.FIRST, alerts=["DiskFull/a"])
     world.expect_silence()
 
-What AWS would do after a failure is done here too: SQS gives a timer again after its visibility timeout, Lambda retries an
-asynchronous invocation twice, Step Functions ask again. `wrap` may put a proxy before everything that an invocation calls.
+What AWS would do after a failure is done here too: SQS gives a timer again after its visibility timeout, Lambda
+retries an asynchronous invocation twice, Step Functions ask again. `wrap` may put a proxy before everything that an
+invocation calls.
 """
 
 from __future__ import annotations
