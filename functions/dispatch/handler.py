@@ -22,6 +22,6 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
                 group, at = events.parse_timer(body)
                 dispatch.run(app.dispatcher, group, at=at, now=now)
             except Exception as error:  # the bulkhead between messages
-                log.error("timer_failed", message=message_id, body=body, error=f"{type(error).__name__}: {error}")
+                log.error("timer_failed", message_id=message_id, body=body, error=f"{type(error).__name__}: {error}")
                 failed.append({"itemIdentifier": message_id})
         return {"batchItemFailures": failed}

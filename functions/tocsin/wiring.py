@@ -21,7 +21,7 @@ import urllib3
 
 from .adapters.dynamodb import DynamoDeliveries, DynamoGroups, DynamoIncidents, DynamoRules, DynamoSnapshots, Table
 from .adapters.powertools import PowertoolsLog
-from .adapters.prometheus import Clock, Prometheus, Signer, sigv4
+from .adapters.prometheus import Clock, Prometheus, Signer, sigv4, without_credentials
 from .adapters.sqs import SqsTicks, SqsTimers
 from .errors import SettingsError
 from .pipeline.configurations import CurrentConfiguration, Source
@@ -140,13 +140,19 @@ class Application:
         self._function = function
         self._environment = environment
 
+    @property
+    def _variables(self) -> Mapping[str, str]:
+        return os.environ if self._environment is None else self._environment
+
     @cached_property
     def settings(self) -> Settings:
-        return Settings.read(os.environ if self._environment is None else self._environment, self._function)
+        return Settings.read(self._variables, self._function)
 
     @cached_property
     def log(self) -> PowertoolsLog:
-        return PowertoolsLog(self._function)
+        # Also what is wrong with the settings is logged, so this cannot wait for them.
+        namespace = self._variables.get("POWERTOOLS_METRICS_NAMESPACE") or "Tocsin"
+        return PowertoolsLog(self._function, namespace=namespace)
 
     @contextmanager
     def invocation(self) -> Iterator[PowertoolsLog]:
@@ -259,7 +265,7 @@ class Application:
             tick=self.settings.tick,
             external_url=self.settings.get("TOCSIN_EXTERNAL_URL"),
             # AMP has no page that shows a query.
-            graph_url="" if is_signed else self.settings.get("TOCSIN_PROMETHEUS_URL"),
+            graph_url="" if is_signed else without_credentials(self.settings.get("TOCSIN_PROMETHEUS_URL")),
         )
 
     @cached_property

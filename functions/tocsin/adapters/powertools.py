@@ -5,40 +5,60 @@ Source: https://docs.aws.amazon.com/powertools/python/latest/
 
 from __future__ import annotations
 
+import logging
+
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+# The line that is logged is our caller's, not this module's.
+_CALLER = 3
+# logging refuses `extra` fields that bear the name of a record's own; the others are the log line's own keys.
+_TAKEN = frozenset(logging.makeLogRecord({}).__dict__) | {
+    "message",
+    "asctime",
+    "taskName",
+    "level",
+    "location",
+    "timestamp",
+    "service",
+}
 
 
 class PowertoolsLog:
     """Structured log and counters; counters are written by `flush`, once an invocation."""
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, *, namespace: str = "Tocsin") -> None:
         self._service = service
+        self._namespace = namespace
         self._logger = Logger(service=service)
-        self._metrics = Metrics(service=service)
+        self._metrics = Metrics(service=service, namespace=namespace)
+        self._has_counted = False
 
     def info(self, event: str, **fields: object) -> None:
-        self._logger.info(event, extra=_named(fields))
+        self._logger.info(event, extra=_named(fields), stacklevel=_CALLER)
 
     def warning(self, event: str, **fields: object) -> None:
-        self._logger.warning(event, extra=_named(fields))
+        self._logger.warning(event, extra=_named(fields), stacklevel=_CALLER)
 
     def error(self, event: str, **fields: object) -> None:
-        self._logger.error(event, extra=_named(fields))
+        self._logger.error(event, extra=_named(fields), stacklevel=_CALLER)
 
     def count(self, metric: str, value: float = 1, **dimensions: str) -> None:
         """Count under the service alone, as alarms look at it, and under the dimensions as well where there are any."""
+        self._has_counted = True
         self._metrics.add_metric(metric, MetricUnit.Count, value)
         if dimensions:
-            with single_metric(metric, MetricUnit.Count, value, namespace=self._metrics.namespace) as single:
+            with single_metric(metric, MetricUnit.Count, value, namespace=self._namespace) as single:
                 single.add_dimension("service", self._service)
                 for name, text in dimensions.items():
                     single.add_dimension(name, text)
 
     def flush(self) -> None:
-        self._metrics.flush_metrics(raise_on_empty_metrics=False)
+        # Powertools would warn about nothing to write, in a line that is no JSON.
+        if self._has_counted:
+            self._has_counted = False
+            self._metrics.flush_metrics()
 
 
 def _named(fields: dict[str, object]) -> dict[str, object]:
-    # logging refuses `extra` fields that bear the name of a record's own.
-    return {"module_name" if name == "module" else name: value for name, value in fields.items()}
+    return {f"{name}_" if name in _TAKEN else name: value for name, value in fields.items()}

@@ -9,20 +9,22 @@ Source: https://prometheus.io/docs/prometheus/latest/querying/api/
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 
 from ..core.rules import Sample
 from ..errors import QueryError
 from ..ports import Query
-from .http import redact
+from .http import hide, redact
 
 CONCURRENCY = 8
 LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
+_CHUNK_BYTES = 256 * 1024
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 
 
@@ -49,7 +51,10 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Prometheus:
-    """A query endpoint; `url` is the base to which /api/v1/query is appended."""
+    """A query endpoint; `url` is the base to which /api/v1/query is appended.
+
+    A user and a password in it are sent as Basic authentication, unless queries are signed.
+    """
 
     url: str
     pool: Pool
@@ -79,7 +84,7 @@ class Prometheus:
                 if not error.retryable or self.clock.monotonic() + wait >= deadline:
                     return error
             except Exception as error:  # one query's surprise is not another's
-                return QueryError(f"{type(error).__name__}: {error} ({self._shown})")
+                return QueryError(f"{type(error).__name__}: {hide(str(error), self.url)} ({self._shown})")
             self.clock.sleep(wait)
             attempt += 1
 
@@ -90,9 +95,8 @@ class Prometheus:
     def _ask(self, query: Query, *, timeout_seconds: float) -> list[Sample]:
         body = urlencode({"query": query.expr, "time": f"{query.at.timestamp():.3f}"}).encode()
         headers: Mapping[str, str] = {"Content-Type": "application/x-www-form-urlencoded"}
-        url = f"{self.url}/api/v1/query"
-        if self.sign is not None:
-            headers = self.sign("POST", url, headers, body)
+        url = f"{without_credentials(self.url)}/api/v1/query"
+        headers = {**headers, **_basic(self.url)} if self.sign is None else self.sign("POST", url, headers, body)
         status, answer_headers, text = self._post(url, headers, body, timeout_seconds)
         if status != 200:
             raise self._refusal(status, answer_headers, text)
@@ -103,6 +107,7 @@ class Prometheus:
     ) -> tuple[int, Mapping[str, str], bytes]:
         import urllib3
 
+        until = self.clock.monotonic() + timeout_seconds
         try:
             answer = self.pool.request(
                 "POST",
@@ -115,16 +120,35 @@ class Prometheus:
                 preload_content=False,
             )
             try:
-                content = answer.read(LARGEST_ANSWER_BYTES + 1)
+                content = self._read(answer, until=until)
+            except BaseException:
+                answer.close()  # what is left of the answer must not be taken for the next one's
+                raise
             finally:
                 answer.release_conn()
+        # A connection that cannot be made is a timeout by inheritance only: most are refused.
+        except urllib3.exceptions.NewConnectionError as error:
+            raise QueryError(f"{_cause(error, self.url)} ({self._shown})", retryable=True) from None
         except urllib3.exceptions.TimeoutError:
             raise QueryError(f"no answer within {timeout_seconds:.1f} s ({self._shown})", retryable=True) from None
+        except urllib3.exceptions.LocationValueError:
+            raise QueryError(f"the URL is not valid ({self._shown})") from None
         except urllib3.exceptions.HTTPError as error:
-            raise QueryError(f"{_cause(error)} ({self._shown})", retryable=True) from None
-        if len(content) > LARGEST_ANSWER_BYTES:
-            raise QueryError(f"the answer is larger than {LARGEST_ANSWER_BYTES >> 20} MiB ({self._shown})")
+            raise QueryError(f"{_cause(error, self.url)} ({self._shown})", retryable=True) from None
         return answer.status, answer.headers, content
+
+    def _read(self, answer: Any, *, until: float) -> bytes:
+        """Return the whole body; the pool's timeout is one chunk's, and a trickle must not outlast the tick."""
+        import urllib3
+
+        content = bytearray()
+        while chunk := answer.read1(_CHUNK_BYTES):
+            content += chunk
+            if len(content) > LARGEST_ANSWER_BYTES:
+                raise QueryError(f"the answer is larger than {LARGEST_ANSWER_BYTES >> 20} MiB ({self._shown})")
+            if self.clock.monotonic() > until:
+                raise urllib3.exceptions.TimeoutError
+        return bytes(content)
 
     def _refusal(self, status: int, headers: Mapping[str, str], text: bytes) -> QueryError:
         try:
@@ -148,7 +172,7 @@ class Prometheus:
                 return [Sample({}, float(result[1]))]
             if kind != "vector":
                 raise QueryError(f"the expression gives a {kind}; an alert needs an instant vector ({self._shown})")
-            return [Sample(each["metric"], float(each["value"][1])) for each in result]
+            return [Sample(each["metric"], _value(each)) for each in result]
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             start = text[:80].decode(errors="replace")
             raise QueryError(
@@ -160,12 +184,33 @@ class Prometheus:
         return redact(self.url)
 
 
+def without_credentials(url: str) -> str:
+    """Return a URL without its user and password: what may stand in a link."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _basic(url: str) -> dict[str, str]:
+    """Return the header of the user and password that a URL holds, nothing where it holds none."""
+    found, separator, _ = urlsplit(url).netloc.rpartition("@")
+    if not separator:
+        return {}
+    user, _, password = found.partition(":")
+    text = f"{unquote(user)}:{unquote(password)}"
+    return {"Authorization": f"Basic {base64.b64encode(text.encode()).decode()}"}
+
+
+def _value(each: Mapping[str, Any]) -> float:
+    """Return a sample's value; a native histogram has none, and Prometheus's rules take it for 0."""
+    return 0.0 if "histogram" in each else float(each["value"][1])
+
+
 def _retry_after(value: str | None) -> float | None:
     """Return the seconds of a Retry-After header; a date is not waited for, the next tick comes anyway."""
-    return float(value) if value is not None and value.isdigit() else None
+    return float(value) if value is not None and value.isdecimal() else None
 
 
-def _cause(error: BaseException) -> str:
+def _cause(error: BaseException, url: str) -> str:
     """Return what went wrong below urllib3 in few words, without addresses of objects or the URL."""
     seen: BaseException | None = error
     while seen is not None:
@@ -175,7 +220,7 @@ def _cause(error: BaseException) -> str:
             return "connection reset"
         seen = seen.__cause__ or seen.__context__ or getattr(seen, "reason", None)
     text = str(error).rsplit(": ", 1)[-1]
-    return text or type(error).__name__
+    return hide(text, url) or type(error).__name__
 
 
 def sigv4(service: str, region: str, credentials: Callable[[], Any]) -> Signer:
