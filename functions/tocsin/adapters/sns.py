@@ -9,12 +9,18 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..core.notifications import Notification, from_json
+from ..core.notifications import Notification, encode, from_json
+from ..core.wording import clip, one_line
 from . import plain
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
+
+
+# All texts and attributes together; what is left of the 256 KiB is for the attributes.
+MESSAGE_BYTES = 250 * 1024
+_ATTRIBUTE_LENGTH = 256
 
 
 class SnsTopic:
@@ -28,13 +34,23 @@ class SnsTopic:
         notification = from_json(json.loads(message))
         mail = plain.render(notification)
         texts = {"default": plain.render_short(notification), "email": mail.text, "lambda": message}
+        envelope = encode(texts)
+        if len(envelope.encode()) > MESSAGE_BYTES:
+            envelope = encode({**texts, "lambda": _claim_check(message)})
         self._client().publish(
             TopicArn=self._arn,
             Subject=mail.subject,
-            Message=json.dumps(texts, sort_keys=True),
+            Message=envelope,
             MessageStructure="json",
             MessageAttributes=_attributes(notification),
         )
+
+
+def _claim_check(message: str) -> str:
+    """Return a notification without its alerts: whoever delivers it reads them from the table by its id."""
+    full = json.loads(message)
+    left_out = len(full["alerts"]) + full["truncated"]
+    return encode({**full, "alerts": [], "common_labels": {}, "common_annotations": {}, "truncated": left_out})
 
 
 def _attributes(notification: Notification) -> dict[str, MessageAttributeValueTypeDef]:
@@ -44,4 +60,6 @@ def _attributes(notification: Notification) -> dict[str, MessageAttributeValueTy
         "severity": notification.severity,
         "status": notification.status.value,
     }
-    return {name: {"DataType": "String", "StringValue": value} for name, value in values.items()}
+    # SNS refuses an empty value.
+    texts = {name: clip(one_line(value), _ATTRIBUTE_LENGTH) or "none" for name, value in values.items()}
+    return {name: {"DataType": "String", "StringValue": text} for name, text in texts.items()}
