@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from ..core.configuration import Configuration
+from ..errors import ConfigError
 from ..ports import LoadedConfiguration, Log
 
 REFRESH_INTERVAL = timedelta(seconds=60)
@@ -70,7 +71,7 @@ class CurrentConfiguration:
         try:
             revision = self._source.revision()
             if self._loaded is not None and revision == self._revision:
-                return self._loaded
+                return replace(self._loaded, refused="")  # what was refused meanwhile is gone again
             files = self._source.read()
             configuration = self._parse(files)
         except Exception as error:  # refused, or out of reach: in either case what runs goes on
@@ -85,11 +86,23 @@ class CurrentConfiguration:
         self._log.error("configuration_refused", problems=refused)
         if self._loaded is not None:
             return replace(self._loaded, refused=refused)
+        return LoadedConfiguration(self._last_good(error), refused=refused)
+
+    def _last_good(self, error: Exception) -> Configuration:
+        """Return what was last valid, read again. Raises the error itself where there is nothing of the kind."""
         files = self._snapshots.load_files() if self._snapshots else None
         if files is None:
             raise error
-        return LoadedConfiguration(self._parse(files), refused=refused)
+        try:
+            return self._parse(files)
+        except ConfigError:
+            raise error from None
 
     def _keep(self, files: Mapping[str, bytes], configuration: Configuration) -> None:
-        if self._keeps and self._snapshots and self._snapshots.load_digest() != configuration.digest:
-            self._snapshots.save_files(files, configuration.digest)
+        if not self._keeps or self._snapshots is None:
+            return
+        try:
+            if self._snapshots.load_digest() != configuration.digest:
+                self._snapshots.save_files(files, configuration.digest)
+        except Exception as error:  # a copy for bad days: what is valid runs without it
+            self._log.error("configuration_not_kept", error=repr(error))
