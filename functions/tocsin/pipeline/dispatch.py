@@ -139,17 +139,31 @@ def _changes_nothing(before: Group, flush: Flush) -> bool:
 
 
 def _send_outbox(world: Dispatcher, group: GroupId, *, now: datetime) -> None:
-    """Tell the world what was decided, in order; what was not confirmed in time is told again with the same bytes."""
+    """Tell the world what was decided, in order; what was not confirmed in time is told again with the same bytes.
+
+    One entry's failure is not another's: all are tried, then the first error is raised, and the timer comes back.
+    """
     entries = world.groups.load_outbox(group)
     newest = {entry.integration: entry.seq for entry in entries}
+    errors: list[Exception] = []
     for entry in entries:
-        if entry.kind is OutboxKind.ESCALATION:
-            world.escalations.start(IncidentId(entry.subject))
-            world.groups.confirm(entry)
-        elif not entry.is_published:
-            _publish(world, entry, now=now)
-        elif entry.retry_at <= now:
-            _publish_again(world, entry, is_newest=entry.seq == newest[entry.integration], now=now)
+        try:
+            _send(world, entry, is_newest=entry.seq == newest[entry.integration], now=now)
+        except Exception as error:  # the bulkhead between integrations
+            world.log.error("outbox_entry_failed", subject=entry.subject, kind=entry.kind.value, error=repr(error))
+            errors.append(error)
+    if errors:
+        raise errors[0]
+
+
+def _send(world: Dispatcher, entry: OutboxEntry, *, is_newest: bool, now: datetime) -> None:
+    if entry.kind is OutboxKind.ESCALATION:
+        world.escalations.start(IncidentId(entry.subject))
+        world.groups.confirm(entry)
+    elif not entry.is_published:
+        _publish(world, entry, now=now)
+    elif entry.retry_at <= now:
+        _publish_again(world, entry, is_newest=is_newest, now=now)
 
 
 def _publish(world: Dispatcher, entry: OutboxEntry, *, now: datetime) -> None:
