@@ -8,6 +8,7 @@ TocsinError
 ├── StoreError
 │   └── ConflictError    a conditional write lost: somebody else was there first
 ├── SecretError          a secret that is missing or has no such key
+│   └── SecretUnavailableError  the place where it lives did not answer; it may in a moment
 └── DeliveryError        a receiver did not take a notification (retryable or not, with a closed reason)
 """
 
@@ -75,6 +76,10 @@ class ConflictError(StoreError):
 
 class SecretError(TocsinError):
     """A secret is missing, unreadable, or lacks the key that the configuration names."""
+
+
+class SecretUnavailableError(SecretError):
+    """The place where a secret lives did not answer; it may in a moment."""
 
 
 class FailureReason(StrEnum):

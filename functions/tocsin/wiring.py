@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import urllib3
+from botocore.config import Config
 
 from .adapters.dynamodb import DynamoDeliveries, DynamoGroups, DynamoIncidents, DynamoRules, DynamoSnapshots, Table
 from .adapters.powertools import PowertoolsLog
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 SHIPPED_CONFIG = Path(__file__).resolve().parent.parent / "config"
 SECRET_PREFIX = "TOCSIN_SECRET_"
+# botocore's own patience (a minute a try) is longer than a function may run.
+CLIENT_CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
 FEWEST_TICK_SECONDS, MOST_TICK_SECONDS = 1, 60
 
 
@@ -175,7 +178,7 @@ class Application:
         """Return the session's client for a service, one for all uses."""
         clients: dict[str, Any] = self.__dict__.setdefault("_clients", {})
         if service not in clients:
-            clients[service] = self._session.client(service)  # type: ignore[call-overload]
+            clients[service] = self._session.client(service, config=CLIENT_CONFIG)  # type: ignore[call-overload]
         return clients[service]
 
     @cached_property

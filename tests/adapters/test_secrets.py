@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from tocsin.adapters.secrets import Secrets, SecretUnavailableError, resolve
-from tocsin.errors import DeliveryError, FailureReason, SecretError
+from tocsin.adapters.secrets import Secrets, resolve
+from tocsin.errors import DeliveryError, FailureReason, SecretError, SecretUnavailableError
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:slack-AbCdEf"

@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import DeliveryError, FailureReason, SecretError
+from ..errors import DeliveryError, FailureReason, SecretError, SecretUnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
 
 _GONE = frozenset({"ResourceNotFoundException", "ParameterNotFound", "ParameterVersionNotFound"})
 _DENIED = frozenset({"AccessDeniedException", "AccessDenied", "UnrecognizedClientException", "DecryptionFailure"})
-
-
-class SecretUnavailableError(SecretError):
-    """The place where a secret lives did not answer; it may in a moment."""
 
 
 @dataclass(frozen=True, slots=True)
