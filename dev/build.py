@@ -21,6 +21,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dev import expand
 
@@ -78,6 +79,15 @@ def interpreter() -> Path:
 def unbuilt(template: Path) -> Mapping[str, Path]:
     """Return each function's CodeUri as it is, for a template whose functions need no dependencies."""
     return _code(template)
+
+
+def functions(source: expand.Template) -> dict[str, dict[str, Any]]:
+    """Return the properties of each function of a SAM template by logical id."""
+    return {
+        logical_id: resource.get("Properties", {})
+        for logical_id, resource in source["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
 
 
 def architecture() -> str:
@@ -156,9 +166,8 @@ def _code(template: Path) -> Mapping[str, Path]:
     source = expand.read(template)
     default = source.get("Globals", {}).get("Function", {}).get("CodeUri", ".")
     return {
-        logical_id: (template.parent / resource.get("Properties", {}).get("CodeUri", default)).resolve()
-        for logical_id, resource in source["Resources"].items()
-        if resource["Type"] == "AWS::Serverless::Function"
+        logical_id: (template.parent / properties.get("CodeUri", default)).resolve()
+        for logical_id, properties in functions(source).items()
     }
 
 

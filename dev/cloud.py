@@ -33,7 +33,7 @@ from moto.sqs.models import Queue, sqs_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from werkzeug.serving import make_server
 
-from dev import expand, locks, resources
+from dev import expand, locks, resources, waits
 from dev.calls import Call, Calls
 from dev.emulator import Invocation
 
@@ -156,6 +156,7 @@ class Cloud:
         moto_api_backend.reset()
         self._undo.callback(moto_api_backend.reset)
         locks.install(self._patch)
+        waits.install(self._patch)
         self._patch(LambdaFunction, "invoke", _invoking(self._on_invoke))
         self._patch(Subscription, "publish", _publishing(Subscription.publish, self._on_notification))
         self._patch_item(default_user_config, "stepfunctions", {"execute_state_machine": True})

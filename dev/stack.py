@@ -46,7 +46,8 @@ class StackOptions:
 
     `parameters` override the template's. `tick_seconds` replaces the schedule's own rate; 0 switches it off.
     `config_dir` is uploaded to S3 and becomes ConfigUri. `secrets` fills SlackSecret and PagerdutySecret: name → key →
-    value. `artifacts` runs these folders instead of building the template.
+    value. `artifacts` runs these folders instead of building the template. Without `delivers`, functions run only when
+    they are invoked: queues and topics take messages and hand out none.
     """
 
     template: Path = build.PROJECT / "template.yaml"
@@ -58,6 +59,7 @@ class StackOptions:
     artifacts: build.Artifacts | None = None
     retry_seconds: tuple[float, ...] = RETRY_SECONDS
     workers: int = 4
+    delivers: bool = True
     logs_dir: Path | None = None
     on_event: Callable[[str, str], None] = lambda source, text: None
 
@@ -241,7 +243,7 @@ class Stack:
         self._undo.callback(self._asynchronous.stop)
         backend = sqs_backends[cloud.ACCOUNT][self._cloud.region]
         for _, made in self._of_type("AWS::Lambda::EventSourceMapping"):
-            if _is_true(made.properties.get("Enabled", True)):
+            if options.delivers and _is_true(made.properties.get("Enabled", True)):
                 mapping = QueueMapping.of(made.properties)
                 poller = Poller(mapping, backend, self._emulator.invoke, options.on_event, self._stopping)
                 self._undo.callback(poller.stop)
@@ -286,7 +288,7 @@ class Stack:
     def _on_notification(self, notification: Notification) -> None:
         if notification.protocol == "email":
             self._mailbox.take_notification(notification)
-        else:
+        elif self._options.delivers:
             name = notification.endpoint.split(":")[6]
             self._asynchronous.accept(name, json.dumps(topics.lambda_event(notification)).encode())
 

@@ -12,6 +12,7 @@ import shlex
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -58,18 +59,22 @@ def _options(arguments: list[str]) -> StackOptions:
     parser.add_argument("--config", type=Path, metavar="FOLDER", help="configuration to run with")
     parser.add_argument("--secrets", type=Path, metavar="FILE", help='JSON: {"slack": {"name": "url"}, …}')
     parsed = parser.parse_args(arguments)
-    given = dict(pair.split("=", 1) for pair in parsed.parameters if "=" in pair)
-    if len(given) != len(parsed.parameters):
-        parser.error("parameters are written Name=value")
-    if "PROMETHEUS_URL" in os.environ:
-        given.setdefault("PrometheusUrl", os.environ["PROMETHEUS_URL"])
     return StackOptions(
-        parameters=given,
+        parameters=given_parameters(parsed.parameters, os.environ),
         tick_seconds=parsed.tick_seconds,
         config_dir=parsed.config,
         secrets=json.loads(parsed.secrets.read_text(encoding="utf-8")) if parsed.secrets else {},
         on_event=_print_event,
     )
+
+
+def given_parameters(pairs: list[str], environ: Mapping[str, str]) -> dict[str, str]:
+    """Read `Name=value` arguments; PROMETHEUS_URL in the environment is the default of PrometheusUrl."""
+    wrong = [pair for pair in pairs if "=" not in pair]
+    if wrong:
+        raise ParameterError([f"{pair!r} is not of the form Name=value" for pair in wrong])
+    default = {"PrometheusUrl": environ["PROMETHEUS_URL"]} if environ.get("PROMETHEUS_URL") else {}
+    return {**default, **dict(pair.split("=", 1) for pair in pairs)}
 
 
 def _print_event(source: str, text: str) -> None:

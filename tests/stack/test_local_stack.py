@@ -6,7 +6,10 @@ import http.client
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dev import build, expand
+from dev import build, expand, invoke, parameters
 from dev.cloud import CloudError
 from dev.emulator import Invocation
 from dev.parameters import ParameterError
@@ -83,13 +86,22 @@ def messages(stack: Stack, logical_id: str) -> list[dict[str, Any]]:
     return answer.get("Messages", [])
 
 
-def fetch(
-    stack: Stack, path: str, method: str = "GET", body: bytes | None = None, **headers: str
-) -> http.client.HTTPResponse:
+@dataclass(frozen=True)
+class Response:
+    status: int
+    headers: Message
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def fetch(stack: Stack, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Response:
     address = urlsplit(stack.api_url)
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)
-    connection.request(method, path, body=body, headers=headers)
-    return connection.getresponse()
+    with closing(http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)) as connection:
+        connection.request(method, path, body=body, headers=headers)
+        answer = connection.getresponse()
+        return Response(answer.status, answer.headers, answer.read())
 
 
 # ---------------------------------------------------------------- topic
@@ -230,7 +242,7 @@ def test_the_schedule_ticks_with_its_own_time(stack: Stack) -> None:
 
 def test_a_request_becomes_a_payload_2_event_and_the_answer_a_response(stack: Stack) -> None:
     response = fetch(stack, "/items/7?a=1&a=2&b=", Cookie="x=1; y=2", Accept="application/json")
-    event = json.loads(response.read())
+    event = response.json()
     assert response.status == 201
     assert response.headers.get_all("set-cookie") == ["a=1", "b=2"]
     assert event["version"] == "2.0"
@@ -244,7 +256,7 @@ def test_a_request_becomes_a_payload_2_event_and_the_answer_a_response(stack: St
 
 @pytest.mark.parametrize(("content_type", "encoded"), [("application/json", False), ("image/png", True)])
 def test_a_body_is_text_or_base64_by_its_type(stack: Stack, content_type: str, encoded: bool) -> None:
-    event = json.loads(fetch(stack, "/things", "POST", b"{}", **{"Content-Type": content_type}).read())
+    event = fetch(stack, "/things", "POST", b"{}", **{"Content-Type": content_type}).json()
     assert (event["routeKey"], event["isBase64Encoded"]) == ("ANY /{proxy+}", encoded)
     assert event["body"] == ("e30=" if encoded else "{}")
 
@@ -268,7 +280,7 @@ def test_errors_of_a_function_are_told_apart(stack: Stack) -> None:
 
 
 def test_a_function_finds_what_lambda_would_have_and_nothing_of_this_environment(stack: Stack) -> None:
-    answer = json.loads(fetch(stack, "/environment").read())
+    answer = fetch(stack, "/environment").json()
     assert answer["modules"] == ["boto3", "awslambdaric"]
     assert "VIRTUAL_ENV" not in answer["names"]
     assert {"TABLE", "AWS_ENDPOINT_URL", "AWS_LAMBDA_FUNCTION_NAME", "LAMBDA_TASK_ROOT"} <= set(answer["names"])
@@ -327,9 +339,7 @@ def test_an_unknown_resource_type_stops_the_stack() -> None:
         check_types(template)
 
 
-def test_parameters_that_cloudformation_would_refuse_are_refused_all_at_once(stack: Stack) -> None:
-    from dev import parameters
-
+def test_parameters_that_cloudformation_would_refuse_are_refused_all_at_once() -> None:
     declared = expand.expand(TEMPLATE)["Parameters"]
     with pytest.raises(ParameterError) as caught:
         parameters.check(declared, {"Address": "nobody", "Architecture": "mips", "Typo": "1"})
@@ -338,3 +348,30 @@ def test_parameters_that_cloudformation_would_refuse_are_refused_all_at_once(sta
         "Architecture='mips': is none of arm64, x86_64",
         "Address='nobody': an e-mail address, or empty",
     )
+
+
+# ---------------------------------------------------------------- make invoke
+
+
+@pytest.mark.parametrize(
+    ("case", "text", "said"),
+    [
+        ("a comma too many", '{"a": 1,}', r"event\.json:1:\d+: not JSON"),
+        ("nothing at all", "", r"event\.json:1:1: not JSON"),
+    ],
+)
+def test_a_malformed_event_is_refused_with_its_place(tmp_path: Path, case: str, text: str, said: str) -> None:
+    (tmp_path / "event.json").write_text(text)
+    with pytest.raises(invoke.UsageError, match=said):
+        invoke.read_event(str(tmp_path / "event.json"))
+
+
+def test_a_missing_event_is_named(tmp_path: Path) -> None:
+    with pytest.raises(invoke.UsageError, match=r"nothing\.json cannot be read: No such file"):
+        invoke.read_event(str(tmp_path / "nothing.json"))
+
+
+def test_an_unknown_function_is_refused_with_the_nearest_name() -> None:
+    invoke.check_function(TEMPLATE, "ApiFunction")
+    with pytest.raises(invoke.UsageError, match=r"no function 'Worker'\. Did you mean WorkerFunction\?"):
+        invoke.check_function(TEMPLATE, "Worker")
