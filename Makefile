@@ -43,7 +43,7 @@ build: $(READY) ## Build what is deployed, into .aws-sam (arm64, python3.13)
 	@python="$$(scripts/python 3.13)" && PATH="$$(dirname "$$python"):$$PATH" $(BIN)/sam build
 
 deploy: build ## Deploy to AWS: make deploy STAGE=dev
-	$(BIN)/sam deploy --config-env "$(STAGE)"
+	$(BIN)/sam deploy --config-env "$(if $(filter dev,$(STAGE)),default,$(STAGE))"
 
 bench: $(READY) prometheus ## Count calls and units of a tick, measure cold starts
 	@$(BIN)/python -m dev.bench
