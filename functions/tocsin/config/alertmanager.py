@@ -113,7 +113,7 @@ def _unwrap(document: Document, content: bytes, problems: list[Problem]) -> Docu
         place = document.place(path)
         message = f"alertmanager_config: expected a text (alertmanager_config: |), found {describe(inner)}"
         raise ConfigError([Problem(document.file, place.line, message, place.column)])
-    return read_embedded(document.file, inner, below=document.place(path), source=content)
+    return read_embedded(document.file, str(inner), below=document.place(path), source=content)
 
 
 def _read(reading: Reading, *, allow_inline_secrets: bool) -> Alerting | None:

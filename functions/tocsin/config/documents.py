@@ -21,6 +21,7 @@ from ..errors import ConfigError, Problem
 Path = tuple[str | int, ...]
 
 _TAG = "tag:yaml.org,2002:"
+_LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 _SCALARS = frozenset(_TAG + name for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge"))
 _MERGE = _TAG + "merge"
 _MAX_DEPTH = 60
@@ -115,8 +116,9 @@ class _Reader:
         return Document(self._file, value, self._values, self._keys)
 
     def _compose(self, text: str) -> yaml.Node | None:
-        loader = yaml.CSafeLoader(text) if yaml.__with_libyaml__ else yaml.SafeLoader(text)
+        loader = _LOADER(text)
         try:
+            self._check_depth(text)
             return loader.get_node() if loader.check_node() else None
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
@@ -129,6 +131,20 @@ class _Reader:
             raise ConfigError([Problem(self._file, None, f"not valid YAML: {error}")]) from None
         finally:
             loader.dispose()
+
+    def _check_depth(self, text: str) -> None:
+        """Refuse what is nested too deep before it is composed: the composer calls itself until the stack ends."""
+        depth = 0
+        for event in yaml.parse(text, Loader=_LOADER):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                if depth > _MAX_DEPTH:
+                    message = f"nested deeper than {_MAX_DEPTH} levels"
+                    raise ConfigError([self._problem(self._place(event.start_mark), message)])
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            elif isinstance(event, yaml.DocumentEndEvent):
+                return
 
     def _place(self, mark: Any) -> Place:
         if mark is None:

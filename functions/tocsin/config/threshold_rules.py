@@ -8,8 +8,8 @@
         window: 5                        # minutes; 5m means the same
 
 A `metric` is compared by its average over the window: `avg_over_time(metric[5m])`, one alert for each of its series. In
-an `expr` the word `$window` becomes `5m`, and in texts `$threshold` becomes the threshold as it is displayed. The rule is `(expression) > 0.05`; its severity is a label, its texts are
-annotations.
+an `expr` the word `$window` becomes `5m`, and in texts `$threshold` becomes the threshold as it is displayed. The rule
+is `(expression) > 0.05`; its severity is a label, its texts are annotations.
 """
 
 from __future__ import annotations
