@@ -28,7 +28,11 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RuleRecord:
-    """A rule's durable state. `telling` holds the alerts that its groups are just being told of: a crash leaves it."""
+    """A rule's durable state.
+
+    `routes_digest` and `receivers` (those that the rule names itself) say how its alerts were routed. `telling` holds
+    the alerts that its groups are just being told of: a crash leaves it.
+    """
 
     key: RuleKey
     active: Mapping[Fingerprint, ActiveAlert] = field(default_factory=dict)
@@ -37,6 +41,7 @@ class RuleRecord:
     changed_at: datetime | None = None
     failing_since: datetime | None = None
     routes_digest: str = ""
+    receivers: tuple[str, ...] = ()
     telling: Mapping[Fingerprint, ActiveAlert] = field(default_factory=dict)
     version: int = 0
 

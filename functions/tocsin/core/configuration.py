@@ -35,8 +35,9 @@ class Configuration:
     def is_routed_to(self, group: GroupIdentity, alert: Alert) -> bool:
         """Say whether an alert belongs to a group as things are configured now.
 
-        The rule is known by the alert's name; of several rules of one name, one that leads there is enough.
+        The rule is known by the alert's name; of several rules of one name, one that leads there is enough. What is
+        left of a rule that is gone stays where it is.
         """
-        receivers = {rule.receivers for rule in self.rules() if rule.name == alert.name} or {()}
+        receivers = {rule.receivers for rule in self.rules() if rule.name == alert.name} or {(), (group.receiver,)}
         routes = (route for names in receivers for route in routes_for(self.root, alert.labels, names))
         return any(identify_group(route, alert.labels) == group for route in routes)

@@ -1,7 +1,7 @@
 """A tick: evaluate the rules that are due, tell the groups of what changed, remember it, sweep what is overdue.
 
-A rule that cannot be evaluated keeps its alerts as they are (law 1). An instant that was evaluated already, or one before
-it, does nothing (law 4).
+A rule that cannot be evaluated keeps its alerts as they are (law 1). An instant that was evaluated already, or one
+before it, does nothing (law 4).
 """
 
 from __future__ import annotations
@@ -97,15 +97,16 @@ def _decide_rule(
     *,
     now: datetime,
 ) -> RuleOutcome:
+    routes_digest = loaded.configuration.routes_digest
     if isinstance(result, QueryError):
-        return _failing(rule, before, str(result), now=now)
+        return _failing(rule, before, str(result), routes_digest, now=now)
     context = TemplateContext(loaded.configuration.external_labels, world.external_url)
     try:
         evaluation = evaluate_rule(rule, before.active, result, now=now, context=context)
     except RuleError as error:
-        return _failing(rule, before, str(error), now=now)
-    routes_digest = loaded.configuration.routes_digest
-    told = _to_tell(before, evaluation.active, evaluation.transitions, routes_digest)
+        return _failing(rule, before, str(error), routes_digest, now=now)
+    is_rerouted = _is_rerouted(rule, before, routes_digest)
+    told = _to_tell(before, evaluation.active, evaluation.transitions, is_rerouted=is_rerouted)
     after = replace(
         before,
         active=evaluation.active,
@@ -114,6 +115,7 @@ def _decide_rule(
         failing_since=None,
         changed_at=now,
         routes_digest=routes_digest,
+        receivers=rule.receivers,
         telling={},
     )
     is_changed = bool(evaluation.transitions or told or before.health is Health.FAILING)
@@ -122,12 +124,31 @@ def _decide_rule(
     )
 
 
-def _failing(rule: Rule, before: RuleRecord, error: str, *, now: datetime) -> RuleOutcome:
-    """Law 1: the alerts stay exactly as they were, and the health says why; written when it begins."""
-    if before.health is Health.FAILING:
+def _failing(rule: Rule, before: RuleRecord, error: str, routes_digest: str, *, now: datetime) -> RuleOutcome:
+    """Law 1: the alerts stay exactly as they were, and the health says why; written when it begins.
+
+    Where configuration has routed them elsewhere meanwhile, they are told there, as they are.
+    """
+    is_rerouted = _is_rerouted(rule, before, routes_digest)
+    if before.health is Health.FAILING and not is_rerouted:
         return RuleOutcome(rule, before, None, error=error)
-    after = replace(before, health=Health.FAILING, error=error, failing_since=now, changed_at=now)
-    return RuleOutcome(rule, before, after, error=error)
+    after = replace(
+        before,
+        health=Health.FAILING,
+        error=error,
+        failing_since=before.failing_since or now,
+        changed_at=now,
+        routes_digest=routes_digest,
+        receivers=rule.receivers,
+    )
+    firing = tuple((alert, False) for _, alert in sorted(before.active.items()) if alert.state is AlertState.FIRING)
+    return RuleOutcome(rule, before, after, told=firing if is_rerouted else (), error=error)
+
+
+def _is_rerouted(rule: Rule, before: RuleRecord, routes_digest: str) -> bool:
+    """Say whether the rule's alerts may belong to other groups than those that were told of them."""
+    routed = (before.routes_digest, before.receivers)
+    return before.routes_digest != "" and routed != (routes_digest, rule.receivers)
 
 
 def _failing_now(records: Mapping[RuleKey, RuleRecord], outcomes: Sequence[RuleOutcome]) -> dict[RuleKey, str]:
@@ -144,11 +165,11 @@ def _to_tell(
     before: RuleRecord,
     active: Mapping[Fingerprint, ActiveAlert],
     transitions: Sequence[Transition],
-    routes_digest: str,
+    *,
+    is_rerouted: bool,
 ) -> tuple[tuple[ActiveAlert, bool], ...]:
     """Return the alerts to tell groups of, each with whether it is resolved."""
     told: dict[Fingerprint, tuple[ActiveAlert, bool]] = {}
-    is_rerouted = before.routes_digest not in ("", routes_digest)
     if before.telling or is_rerouted:
         firing = {key: alert for key, alert in active.items() if alert.state is AlertState.FIRING}
         told.update({key: (alert, False) for key, alert in firing.items()})
@@ -174,7 +195,8 @@ def _gone_rules(
         firing = {**record.active, **record.telling}  # a crash may have left what groups were told of as pending
         told = tuple((firing[k], True) for k in sorted(firing) if firing[k].state is AlertState.FIRING)
         after = replace(record, active={}, telling={}, changed_at=now)
-        outcomes.append(RuleOutcome(Rule(key=key, name=name, group=group, expr=""), record, after, told=told))
+        rule = Rule(key=key, name=name, group=group, expr="", receivers=record.receivers)
+        outcomes.append(RuleOutcome(rule, record, after, told=told))
     return outcomes
 
 
