@@ -113,7 +113,9 @@ def _sam_build(template: Path, folder: Path, python: Path) -> None:
     with tempfile.TemporaryDirectory(dir=BUILDS, prefix="building-") as scratch, _on_path(python) as path:
         fresh = Path(scratch) / "build"
         overrides = [f"{name}={value}" for name, value in parameters(template, python).items()]
-        command: list[str | Path] = [sam, "build", "--template-file", template, "--build-dir", fresh, "--no-cached"]
+        command: list[str | Path] = [sam, "build", "--template-file", template, "--build-dir", fresh]
+        # Dependencies that are installed already are not installed again when only our sources changed.
+        command += ["--cached", "--cache-dir", BUILDS / "cache"]
         if overrides:
             command += ["--parameter-overrides", " ".join(overrides)]
         environment = {**os.environ, "PATH": f"{path}:{os.environ.get('PATH', '')}", "SAM_CLI_TELEMETRY": "0"}

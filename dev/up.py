@@ -78,7 +78,9 @@ def given_parameters(pairs: list[str], environ: Mapping[str, str]) -> dict[str, 
 
 
 def _print_event(source: str, text: str) -> None:
-    print(f"{datetime.now(UTC):%H:%M:%S} {source:24} {text}", flush=True)
+    # In one write: threads tell of events, and print() would write the newline apart.
+    sys.stdout.write(f"{datetime.now(UTC):%H:%M:%S} {source:24} {text}\n")
+    sys.stdout.flush()
 
 
 def _welcome(stack: Stack) -> str:
