@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -31,12 +32,12 @@ from tocsin.adapters.memory import (
 )
 from tocsin.core.alerts import Alert, Status
 from tocsin.core.configuration import Configuration
-from tocsin.core.escalation import Action, Incident, IncidentId, acknowledge, resolve
+from tocsin.core.escalation import Action, Decision, Incident, IncidentId, acknowledge, resolve
 from tocsin.core.notifications import Notification, Reason, from_json
 from tocsin.core.receivers import Kind
 from tocsin.core.routing import GroupId
 from tocsin.core.rules import Sample
-from tocsin.errors import DeliveryError, FailureReason, QueryError
+from tocsin.errors import DeliveryError, FailureReason, QueryError, StoreError
 from tocsin.pipeline import dispatch, escalate, evaluate, notify
 from tocsin.ports import LoadedConfiguration, RuleRecord
 
@@ -119,6 +120,8 @@ class World:
         self.dead_letters: list[str] = []
         self.loses_timers = False
         self.duplicates = False
+        self.redelivers = True
+        self._invocation: Callable[[], object] = lambda: None
         self._wrap = wrap
         self._unread = 0
         self._bad: dict[str, dict[str, Sample]] = {}
@@ -219,46 +222,53 @@ class World:
 
     def run_tick(self, *, at: datetime | None = None) -> evaluate.TickOutcome | None:
         """Run one evaluation, as the schedule does at its exact time; None where the process died."""
-        outcome = None
-        try:
-            outcome = evaluate.run(self.evaluator(), self.loaded, now=at or self.now)
-        except Died:
-            self.log.warning("evaluation_died")
-        self._take_what_was_said()
-        return outcome
+        outcomes: list[evaluate.TickOutcome] = []
+        self._invoke(lambda: outcomes.append(evaluate.run(self.evaluator(), self.loaded, now=at or self.now)))
+        return outcomes[-1] if outcomes else None
 
     def _look_at(self, group: GroupId, at: datetime, receives: int) -> None:
-        try:
-            dispatch.run(self.dispatcher(), group, at=at, now=self.now)
-        except (Died, Exception):
-            if receives > 1:
-                self._redelivered.append((self.now + VISIBILITY_TIMEOUT, at, group, receives - 1))
-        self._take_what_was_said()
+        is_done = self._invoke(lambda: dispatch.run(self.dispatcher(), group, at=at, now=self.now))
+        if not is_done and receives > 1 and self.redelivers:
+            self._redelivered.append((self.now + VISIBILITY_TIMEOUT, at, group, receives - 1))
 
     def _deliver(self, message: _Message) -> None:
         notification = from_json(json.loads(message.text))
         if notification.integration.kind is Kind.SNS:
             self.pages.append(Page(self.now, notification))  # SNS mails these itself
             return
-        try:
-            notify.run(self.notifier(), notification, now=self.now)
-        except (Died, Exception):
-            if message.retries:
-                wait, *left = message.retries
-                self._inbox.append(_Message(self.now + wait, message.text, tuple(left)))
-            else:
-                self.dead_letters.append(message.text)
+        if self._invoke(lambda: notify.run(self.notifier(), notification, now=self.now)):
+            return
+        if message.retries and self.redelivers:
+            wait, *left = message.retries
+            self._inbox.append(_Message(self.now + wait, message.text, tuple(left)))
+        else:
+            self.dead_letters.append(message.text)
 
     def _ask(self, incident: IncidentId) -> None:
-        try:
-            decision = escalate.run(self.escalator(), incident, now=self.now)
-        except (Died, Exception):
+        decisions: list[Decision] = []
+        self._invoke(lambda: decisions.append(escalate.run(self.escalator(), incident, now=self.now)))
+        if not decisions:
             self._executions[incident] = self.now + STEP_RETRY
-            return
-        if decision.action is Action.WAIT and decision.until is not None:
-            self._executions[incident] = decision.until
+        elif decisions[-1].action is Action.WAIT and decisions[-1].until is not None:
+            self._executions[incident] = decisions[-1].until
         else:
             del self._executions[incident]
+
+    def _invoke(self, work: Callable[[], object]) -> bool:
+        """Run an invocation to its end, its expected failure or its death; say whether it ended well."""
+        self._invocation = work
+        try:
+            work()
+            return True
+        except (Died, StoreError, DeliveryError, notify.DeliveryInProgressError):
+            return False
+        finally:
+            self._take_what_was_said()
+
+    def invoke_again(self) -> None:
+        """Run the invocation that is under way once more, from its beginning to its end: what a twin does beside it."""
+        with suppress(StoreError, DeliveryError, notify.DeliveryInProgressError):
+            self._invocation()
 
     def _take_what_was_said(self) -> None:
         said, self._taken = self.topic.messages[self._taken :], len(self.topic.messages)
@@ -354,12 +364,9 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class _Sender:
-    """An integration's sender; a method, so that a proxy can stand before it."""
+    """An integration's sender."""
 
     world: World
 
     def __call__(self, notification: Notification, *, now: datetime) -> str:
-        return self.send(notification)
-
-    def send(self, notification: Notification) -> str:
         return self.world.receive(notification)

@@ -1,0 +1,50 @@
+"""Something happens just before or after the n-th call: a process dies, a service fails, a twin runs beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+
+class Interruptions:
+    """Numbers the calls of everything that it wraps, in the order in which they begin, and interrupts one of them."""
+
+    def __init__(
+        self,
+        number: int | None = None,
+        *,
+        before: Callable[[], object] = lambda: None,
+        after: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.calls: list[str] = []
+        self._number = number
+        self._before = before
+        self._after = after
+
+    def wrap(self, target: Any) -> Any:
+        return _Wrapped(self, target)
+
+    def run(self, name: str, work: Callable[[], Any]) -> Any:
+        is_the_one = len(self.calls) == self._number
+        self.calls.append(name)
+        if is_the_one:
+            self._before()
+        result = work()
+        if is_the_one:
+            self._after()
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrapped:
+    calls: Interruptions
+    target: Any
+
+    def __getattr__(self, name: str) -> Any:
+        work = getattr(self.target, name)
+        return lambda *arguments, **named: self.calls.run(name, partial(work, *arguments, **named))
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self.calls.run("send", partial(self.target, *arguments, **named))
