@@ -12,6 +12,7 @@ import argparse
 import difflib
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,9 @@ def _events_beside(path: Path) -> str:
 
 
 def _without_emulator(logs: str) -> str:
-    """Leave out the emulator's own lines, which Lambda does not write."""
-    return "\n".join(line for line in logs.splitlines() if "(rapid)" not in line)
+    """Leave out the emulator's own lines, which Lambda does not write, and its wrong figure of the start-up."""
+    lines = [line for line in logs.splitlines() if "(rapid)" not in line]
+    return re.sub(r"Init Duration: [0-9.]+ ms\t", "", "\n".join(lines))
 
 
 def _run(options: StackOptions, function: str, event: Any) -> int:

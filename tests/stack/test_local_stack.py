@@ -6,6 +6,7 @@ import http.client
 import json
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -348,6 +349,52 @@ def test_parameters_that_cloudformation_would_refuse_are_refused_all_at_once() -
         "Architecture='mips': is none of arm64, x86_64",
         "Address='nobody': an e-mail address, or empty",
     )
+
+
+# ---------------------------------------------------------------- concurrency
+
+
+def test_no_message_is_lost_or_doubled_while_others_are_deleted(stack: Stack) -> None:
+    queue = stack.physical_id("Jobs")
+    bodies = [f"many {i}" for i in range(120)]
+
+    def send(part: list[str]) -> None:
+        client = stack.client("sqs")
+        for body in part:
+            client.send_message(QueueUrl=queue, MessageBody=body)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(send, [bodies[i::4] for i in range(4)]))
+
+    def arrived() -> list[str]:
+        records = [record for event in seen(stack, "worker") for record in event["Records"]]
+        return sorted(record["body"] for record in records if record["body"].startswith("many "))
+
+    assert eventually(arrived, lambda found: len(found) >= len(bodies)) == sorted(bodies)
+
+
+def test_conditional_writes_from_many_threads_lose_nothing(stack: Stack) -> None:
+    table, key = stack.physical_id("Table"), {"pk": {"S": "counter"}, "sk": {"S": "one"}}
+    stack.client("dynamodb").put_item(TableName=table, Item={**key, "n": {"N": "0"}})
+
+    def increment(times: int) -> None:
+        client = stack.client("dynamodb")
+        while times:
+            n = client.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]["n"]["N"]
+            try:
+                client.put_item(
+                    TableName=table,
+                    Item={**key, "n": {"N": str(int(n) + 1)}},
+                    ConditionExpression="n = :n",
+                    ExpressionAttributeValues={":n": {"N": n}},
+                )
+                times -= 1
+            except client.exceptions.ConditionalCheckFailedException:
+                continue
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(increment, [15] * 4))
+    assert stack.client("dynamodb").get_item(TableName=table, Key=key)["Item"]["n"]["N"] == "60"
 
 
 # ---------------------------------------------------------------- make invoke
