@@ -24,16 +24,21 @@ from .adapters.dynamodb import DynamoDeliveries, DynamoGroups, DynamoIncidents, 
 from .adapters.powertools import PowertoolsLog
 from .adapters.prometheus import Clock, Prometheus, Signer, sigv4, without_credentials
 from .adapters.sqs import SqsTicks, SqsTimers
-from .errors import SettingsError
+from .errors import DeliveryError, FailureReason, SecretError, SettingsError
 from .pipeline.configurations import CurrentConfiguration, Source
 
 if TYPE_CHECKING:
+    from .adapters.remote import RemoteApi
+    from .adapters.secrets import Secrets
     from .core.configuration import Configuration
+    from .core.matchers import Pattern
+    from .core.receivers import Kind
     from .pipeline.dispatch import Dispatcher
     from .pipeline.escalate import Escalator
     from .pipeline.evaluate import Evaluator
     from .pipeline.notify import Notifier
     from .ports import Sender
+    from .web.api import Api
 
 SHIPPED_CONFIG = Path(__file__).resolve().parent.parent / "config"
 SECRET_PREFIX = "TOCSIN_SECRET_"
@@ -80,6 +85,9 @@ VARIABLES = (
     Variable("ALERT_THRESHOLD_RESPONSE_TIME", "p95 latency in milliseconds above which the rule fires"),
     Variable("ALERT_THRESHOLD_DB_POOL", "share of the database pool above which the rule fires"),
     Variable("ALERT_THRESHOLD_CELERY_FAILURES", "failed share of Celery tasks above which the rule fires"),
+    Variable(
+        "XDG_STATE_HOME", "folder of tocsin/state.json, for the command line without AWS", default="~/.local/state"
+    ),
     Variable("AWS_REGION", "region of AWS"),
     Variable("AWS_ENDPOINT_URL", "another address for all of AWS, such as the local stack's"),
     Variable("POWERTOOLS_SERVICE_NAME", "name of the function in logs and metrics"),
@@ -172,7 +180,7 @@ class Application:
 
     @cached_property
     def _session(self) -> boto3.Session:
-        return boto3.Session()
+        return boto3.Session(region_name=self.settings.get("AWS_REGION") or None)
 
     def client(self, service: str) -> Any:
         """Return the session's client for a service, one for all uses."""
@@ -311,25 +319,100 @@ class Application:
 
             return EmailSender(client=self.client("sesv2"), sender=self.settings.get("TOCSIN_EMAIL_FROM"))
         from .adapters.http import Http, PooledTransport
-        from .adapters.secrets import Secrets
 
-        secrets = Secrets(
-            self.settings.secret_names,
-            secretsmanager=lambda: self.client("secretsmanager"),
-            ssm=lambda: self.client("ssm"),
-        )
         http = Http(PooledTransport(urllib3.PoolManager()), time.sleep, random.random, time.monotonic)
         if function == "notify_slack":
             from .adapters.slack import SlackSender
 
-            return SlackSender(secrets, http)
+            return SlackSender(self.secrets, http)
         if function == "notify_pagerduty":
             from .adapters.pagerduty import PagerdutySender
 
-            return PagerdutySender(secrets, http)
+            return PagerdutySender(self.secrets, http)
         raise ValueError(f"no integration is delivered by {function!r}")
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        from .adapters.secrets import Secrets
+
+        return Secrets(
+            self.settings.secret_names,
+            secretsmanager=lambda: self.client("secretsmanager"),
+            ssm=lambda: self.client("ssm"),
+        )
+
+    @cached_property
+    def api(self) -> Api:
+        from .pipeline.incidents import Desk
+        from .web.api import Api
+
+        desk = Desk(self.rules, self.groups, self.incidents, self.deliveries, self.log)
+        return Api(desk, compile_pattern)
 
 
 def lazy(function: str) -> Application:
     """Return a function's application, of which nothing is built yet."""
     return Application(function)
+
+
+def environment() -> dict[str, str]:
+    """Return the environment, for the command line to put its options over."""
+    return dict(os.environ)
+
+
+def compile_pattern(text: str) -> Pattern:
+    """Return a compiled regular expression. Raises ValueError."""
+    from .config.patterns import compile_pattern as compile_by_re2  # RE2 is loaded when there is a pattern
+
+    return compile_by_re2(text)
+
+
+class Workplace(Application):
+    """What the command line works with, perhaps without AWS: then what needs it says so, and the rest works."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        super().__init__("cli", environment)
+
+    @property
+    def state_file(self) -> Path:
+        """Where state is kept without a table."""
+        home = self.settings.get("XDG_STATE_HOME")
+        return Path(home).expanduser() / "tocsin" / "state.json"
+
+    def client(self, service: str) -> Any:
+        """Return the client for a service. Raises SecretError or DeliveryError where AWS is out of reach."""
+        if missing := self.missing_for_aws:
+            message = f"needs AWS ({service}), and {missing}"
+            if service in ("secretsmanager", "ssm"):
+                raise SecretError(message)
+            raise DeliveryError(message, reason=FailureReason.NOT_CONFIGURED, retryable=False)
+        return super().client(service)
+
+    @cached_property
+    def missing_for_aws(self) -> str:
+        """Return what is missing for calls to AWS; empty where nothing is."""
+        from botocore.exceptions import BotoCoreError
+
+        try:
+            if not self._session.region_name:
+                return "AWS_REGION is not set"
+            return "" if self._session.get_credentials() else "no AWS credentials were found"
+        except BotoCoreError as error:
+            return str(error)
+
+    def sender_of(self, kind: Kind) -> Sender:
+        """Return what delivers for a kind of integration."""
+        if kind.value != "sns":
+            return self.sender(f"notify_{kind.value}")
+        from .adapters.topic_sender import TopicSender
+
+        return TopicSender(self.settings.get("TOCSIN_TOPIC_ARN"), lambda: self.client("sns"))
+
+    def remote_api(self, url: str) -> RemoteApi:
+        """Return Tocsin's API at an address, signed for where it is AWS's and there are credentials."""
+        from .adapters.remote import RemoteApi, is_local
+
+        signs = not is_local(url) and not self.missing_for_aws
+        region = self._session.region_name
+        sign = sigv4("execute-api", region, self._session.get_credentials) if signs and region else None
+        return RemoteApi(url, urllib3.PoolManager(), sign)

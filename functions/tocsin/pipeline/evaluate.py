@@ -44,9 +44,9 @@ def announce_ticks(ticks: Ticks, *, tick: timedelta, now: datetime) -> None:
         ticks.announce_tick(now + number * tick, now=now)
 
 
-def run(world: Evaluator, loaded: LoadedConfiguration, *, now: datetime) -> TickOutcome:
-    """Evaluate, tell, remember and sweep; one rule's failure never touches another's."""
-    outcomes = decide(world, loaded, now=now)
+def run(world: Evaluator, loaded: LoadedConfiguration, *, now: datetime, only: str | None = None) -> TickOutcome:
+    """Evaluate, tell, remember and sweep; one rule's failure never touches another's. `only` names a single rule."""
+    outcomes = decide(world, loaded, now=now, only=only)
     not_written = sum(not act(world, loaded, outcome, now=now) for outcome in outcomes if outcome.after is not None)
     overdue = _sweep(world, now=now)
     _report(world, loaded, outcomes)

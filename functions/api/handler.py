@@ -1,0 +1,31 @@
+"""HTTP API → alerts, incidents, acknowledgement, resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from tocsin import wiring
+from tocsin.errors import EventError
+from tocsin.web import api
+from tocsin.web.http import Refused, as_event, parse_event, refusal
+
+app = wiring.lazy("api")
+
+
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+    """Answer one request; what nobody expected is logged, and told as no more than that."""
+    now = datetime.now(UTC)
+    with app.invocation() as log:
+        try:
+            response = api.answer(app.api, parse_event(event), now=now)
+        except Refused as refused:
+            response = refused.response
+        except EventError as error:
+            response = refusal(400, str(error))
+        except Exception as error:  # the bulkhead: no detail of it leaves
+            log.error("request_failed", error=f"{type(error).__name__}: {error}")
+            log.count("RequestsFailed")
+            response = refusal(500, "this failed; the function's log says why")
+        return as_event(response)

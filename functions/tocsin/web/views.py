@@ -1,0 +1,122 @@
+"""What the API shows, as JSON values: alerts as Alertmanager's API v2 has them, and Tocsin's own incidents.
+
+Source: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ..core.escalation import Incident, IncidentState
+from ..core.notifications import format_time
+from ..core.rules import AlertState
+from ..pipeline.incidents import ListedAlert, ListedIncident
+from ..ports import Delivery
+
+# A firing alert has no end. Alertmanager's API must name one: its clients are told that of a source gone quiet.
+RESOLVE_TIMEOUT = timedelta(minutes=5)
+
+
+def gettable_alert(listed: ListedAlert, *, now: datetime) -> dict[str, Any]:
+    """Return an alert in Alertmanager's shape; a pending one, which Alertmanager does not know, says so."""
+    alert, copies = listed.alert, [each.copy for each in listed.groups]
+    is_firing = alert.state is AlertState.FIRING
+    view = {
+        "annotations": dict(alert.annotations),
+        "endsAt": _milliseconds(now + RESOLVE_TIMEOUT),
+        "fingerprint": alert.fingerprint,
+        "receivers": [{"name": name} for name in sorted({each.receiver for each in listed.groups})],
+        "startsAt": _milliseconds(alert.fired_at or alert.active_at),
+        "status": {
+            "inhibitedBy": [],
+            "mutedBy": [],
+            "silencedBy": [],
+            "state": "active" if is_firing else alert.state.value,
+        },
+        "updatedAt": _milliseconds(max([*(copy.updated_at for copy in copies), alert.fired_at or alert.active_at])),
+        "labels": dict(alert.labels),
+    }
+    link = next((copy.generator_url for copy in copies if copy.generator_url), "")
+    return {**view, "generatorURL": link} if link else view
+
+
+def alert_view(listed: ListedAlert, *, now: datetime) -> dict[str, Any]:
+    """Return an alert with what Alertmanager has no word for: its rule, its value, its incidents."""
+    value = listed.alert.value
+    return {
+        **gettable_alert(listed, now=now),
+        "rule": listed.rule,
+        "activeAt": _milliseconds(listed.alert.active_at),
+        "value": value if math.isfinite(value) else str(value),
+        "incidents": [
+            {"id": each.id, "state": each.state.value, "by": each.changed_by} for each in _distinct(listed.incidents)
+        ],
+    }
+
+
+def incident_view(listed: ListedIncident) -> dict[str, Any]:
+    """Return an incident, the alerts that fire in its group, and its deliveries."""
+    incident = listed.incident
+    next_step_at = _next_step_at(incident)
+    return {
+        "id": incident.id,
+        "title": incident.title,
+        "severity": incident.severity,
+        "state": incident.state.value,
+        "receiver": incident.receiver,
+        "group": incident.group,
+        "policy": incident.policy,
+        "opened_at": format_time(incident.opened_at),
+        "changed_at": format_time(incident.changed_at) if incident.changed_at else None,
+        "changed_by": incident.changed_by,
+        "comment": incident.comment,
+        "steps": [
+            {
+                "after_seconds": step.after.total_seconds(),
+                "receivers": list(step.receivers),
+                "is_taken": number < incident.steps_done,
+            }
+            for number, step in enumerate(incident.steps)
+        ],
+        "next_step_at": format_time(next_step_at) if next_step_at else None,
+        "alerts": [
+            {
+                "fingerprint": alert.fingerprint,
+                "labels": dict(alert.labels),
+                "annotations": dict(alert.annotations),
+                "starts_at": format_time(alert.starts_at),
+            }
+            for alert in listed.alerts
+        ],
+        "deliveries": [delivery_view(each) for each in listed.deliveries],
+    }
+
+
+def delivery_view(delivery: Delivery) -> dict[str, Any]:
+    """Return what came of telling one integration."""
+    return {
+        "notification": delivery.notification_id,
+        "integration": delivery.integration,
+        "state": delivery.state.value,
+        "status": delivery.status,
+        "reason": delivery.reason,
+        "attempts": delivery.attempts,
+        "at": format_time(delivery.at),
+        "outcome": delivery.outcome,
+    }
+
+
+def _next_step_at(incident: Incident) -> datetime | None:
+    if incident.state is not IncidentState.OPEN or incident.steps_done >= len(incident.steps):
+        return None
+    return incident.opened_at + incident.steps[incident.steps_done].after
+
+
+def _distinct(incidents: tuple[Incident, ...]) -> list[Incident]:
+    return list({each.id: each for each in incidents}.values())
+
+
+def _milliseconds(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
