@@ -12,13 +12,14 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import platform
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ BUILDS = PROJECT / ".aws-sam" / "local"
 RUNTIME = PROJECT / ".venv-lambda"
 RUNTIME_LOCK = PROJECT / "requirements" / "lambda-runtime.txt"
 PYTHON = "3.13"
+# Lambda's runtimes from 3.12 on have a C library that is new enough for the wheels we use; for lower ones sam refuses
+# to build, so there the artifact is put together with pip alone.
+OTHER_PYTHONS = ("3.12",)
 # A build that runs must stay, and so must the one that another process made a moment ago.
 KEPT_BUILDS = 4
 
@@ -54,7 +58,12 @@ def build(template: Path = PROJECT / "template.yaml") -> Artifacts:
     BUILDS.mkdir(parents=True, exist_ok=True)
     with _lock(BUILDS / "lock"):
         if not (folder / "template.yaml").exists():
-            _sam_build(template, folder, python)
+            make = _sam_build if _version(python) in (PYTHON, *OTHER_PYTHONS) else _pip_build
+            with tempfile.TemporaryDirectory(dir=BUILDS, prefix="building-") as scratch:
+                fresh = Path(scratch) / "build"
+                make(template, fresh, python)
+                _share_equal_artifacts(template, fresh)
+                fresh.rename(folder)
             _remove_old_builds(keep=folder)
         folder.touch()
         runtime = _runtime(python)
@@ -69,10 +78,11 @@ def runtime() -> Path:
 
 
 def interpreter() -> Path:
-    """Return Lambda's version of Python on this machine, or else the one that runs this."""
-    found = subprocess.run([PROJECT / "scripts" / "python", PYTHON], capture_output=True, text=True, check=False)
-    if found.returncode == 0:
-        return Path(found.stdout.strip())
+    """Return Lambda's version of Python on this machine, or the next lower, or else the one that runs this."""
+    for version in (PYTHON, *OTHER_PYTHONS):
+        found = subprocess.run([PROJECT / "scripts" / "python", version], capture_output=True, text=True, check=False)
+        if found.returncode == 0:
+            return Path(found.stdout.strip())
     return Path(sys.executable).resolve()
 
 
@@ -99,7 +109,11 @@ def parameters(template: Path, python: Path | None = None) -> dict[str, str]:
     version = _version(python or interpreter())
     wanted = {"Architecture": architecture(), "PythonRuntime": f"python{version}"}
     declared = expand.read(template).get("Parameters", {})
-    return {name: value for name, value in wanted.items() if name in declared}
+    return {
+        name: value
+        for name, value in wanted.items()
+        if name in declared and value in declared[name].get("AllowedValues", [value])
+    }
 
 
 def _version(python: Path) -> str:
@@ -108,24 +122,49 @@ def _version(python: Path) -> str:
 
 
 def _sam_build(template: Path, folder: Path, python: Path) -> None:
-    """Run `sam build`; the folder appears only when it is complete."""
+    """Run `sam build`, as for a deployment but for this machine's processor."""
     sam = Path(sys.executable).parent / "sam"
-    with tempfile.TemporaryDirectory(dir=BUILDS, prefix="building-") as scratch, _on_path(python) as path:
-        fresh = Path(scratch) / "build"
-        overrides = [f"{name}={value}" for name, value in parameters(template, python).items()]
-        command: list[str | Path] = [sam, "build", "--template-file", template, "--build-dir", fresh]
-        # Dependencies that are installed already are not installed again when only our sources changed.
-        command += ["--cached", "--cache-dir", BUILDS / "cache"]
-        if overrides:
-            command += ["--parameter-overrides", " ".join(overrides)]
-        environment = {**os.environ, "PATH": f"{path}:{os.environ.get('PATH', '')}", "SAM_CLI_TELEMETRY": "0"}
+    overrides = [f"{name}={value}" for name, value in parameters(template, python).items()]
+    command: list[str | Path] = [sam, "build", "--template-file", template, "--build-dir", folder]
+    # Dependencies that are installed already are not installed again when only our sources changed.
+    command += ["--cached", "--cache-dir", BUILDS / "cache"]
+    if overrides:
+        command += ["--parameter-overrides", " ".join(overrides)]
+    with _on_path(python) as path:
+        environment = {"PATH": f"{path}:{os.environ.get('PATH', '')}", "SAM_CLI_TELEMETRY": "0"}
         # sam asks botocore for a region even where it calls nothing.
-        environment.setdefault("AWS_DEFAULT_REGION", expand.REGION)
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=PROJECT)
-        if done.returncode != 0:
-            raise BuildError(f"sam build failed:\n{done.stderr.strip()}\n{done.stdout.strip()}")
-        _share_equal_artifacts(template, fresh)
-        fresh.rename(folder)
+        environment["AWS_DEFAULT_REGION"] = os.environ.get("AWS_DEFAULT_REGION", expand.REGION)
+        _run(command, "sam build failed", environment)
+
+
+def _pip_build(template: Path, folder: Path, python: Path) -> None:
+    """Do what `sam build` does to a Python function, with the interpreter that runs this."""
+    source = expand.read(template)
+    built: dict[Path, str] = {}
+    for logical_id, code in _code(template).items():
+        if code not in built:
+            built[code] = logical_id
+            shutil.copytree(code, folder / logical_id, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+            _install(code / "requirements.txt", folder / logical_id)
+        else:
+            (folder / logical_id).mkdir()
+        functions(source)[logical_id]["CodeUri"] = logical_id
+    (folder / "template.yaml").write_text(json.dumps(source), encoding="utf-8")
+
+
+def _install(requirements: Path, folder: Path) -> None:
+    if requirements.exists():
+        command = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps", "--disable-pip-version-check"]
+        _run(
+            [*command, "--target", folder, "-r", requirements], "pip could not install the functions' dependencies", {}
+        )
+
+
+def _run(command: Sequence[str | Path], failure: str, environment: Mapping[str, str]) -> None:
+    everything = {**os.environ, **environment}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=everything, cwd=PROJECT)
+    if done.returncode != 0:
+        raise BuildError(f"{failure}:\n{done.stderr.strip()}\n{done.stdout.strip()}")
 
 
 def _share_equal_artifacts(template: Path, folder: Path) -> None:
@@ -155,11 +194,8 @@ def _runtime(python: Path) -> Path:
     if stamp.exists() and stamp.read_text() == wanted and executable.exists():
         return executable
     shutil.rmtree(RUNTIME, ignore_errors=True)
-    environment = {**os.environ, "PYTHON": str(python)}
     command = [PROJECT / "scripts" / "venv", RUNTIME, RUNTIME_LOCK]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=PROJECT)
-    if done.returncode != 0:
-        raise BuildError(f"the runtime environment could not be made:\n{done.stderr.strip()}\n{done.stdout.strip()}")
+    _run(command, "the runtime environment could not be made", {"PYTHON": str(python)})
     stamp.write_text(wanted)
     return executable
 
