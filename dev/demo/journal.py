@@ -26,12 +26,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the timeline."""
+    """One line of the timeline; `seconds` counts from the moment at which the service went bad."""
 
     at: datetime
     kind: Kind
     text: str
     why: str = ""
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Journal:
         self._entries: list[Entry] = []
         self._logs: list[LogLine] = []
         self._messages: list[Message] = []
+        self.bad_since: datetime | None = None
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -75,6 +77,10 @@ class Journal:
     def messages(self) -> tuple[Message, ...]:
         with self._lock:
             return tuple(self._messages)
+
+    def seconds_at(self, moment: datetime) -> float | None:
+        """Return how long after the service went bad this was; None while it has not."""
+        return (moment - self.bad_since).total_seconds() if self.bad_since else None
 
     def logs(self, event: str, **fields: Any) -> list[LogLine]:
         """Return the log lines of an event whose fields have these values."""
@@ -87,7 +93,8 @@ class Journal:
 
     def add(self, kind: Kind, text: str, why: str = "", *, at: datetime | None = None) -> None:
         with self._lock:
-            entry = Entry(at or datetime.now(UTC), kind, text, why)
+            moment = at or datetime.now(UTC)
+            entry = Entry(moment, kind, text, why, self.seconds_at(moment))
             self._entries.append(entry)
             self._show(entry)
 
@@ -111,13 +118,20 @@ class Journal:
             self.add(kind, what, why, at=line.at)
 
 
+METRICS = "metrics"
+
+
 def read_log(source: str, text: str) -> LogLine | None:
-    """Return a function's structured log line; None for what is none, such as metrics."""
+    """Return a function's structured log line, or its metrics in CloudWatch's embedded format; None for neither."""
     try:
         data = json.loads(text)
     except ValueError:
         return None
-    if not isinstance(data, dict) or not isinstance(data.get("message"), str) or "level" not in data:
+    if not isinstance(data, dict):
+        return None
+    if "_aws" in data:
+        return LogLine(datetime.now(UTC), source, METRICS, data)
+    if not isinstance(data.get("message"), str) or "level" not in data:
         return None
     fields = {name: value for name, value in data.items() if name != "message"}
     return LogLine(datetime.now(UTC), source, data["message"], fields)

@@ -1,0 +1,267 @@
+"""What the story happens in: service, traffic, Prometheus, receivers and the local stack, each of them running."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import threading
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dev.demo import audience
+from dev.demo.journal import Journal, Kind, Message, alert_of
+from dev.mail import Email
+from dev.prometheus import Prometheus, PrometheusError, scrape_config
+from dev.receivers import Received, Receivers, check_parts
+from dev.service import Service, Traffic
+from dev.stack import Stack, StackOptions
+from tocsin import config
+from tocsin.adapters.dynamodb import DynamoIncidents, DynamoRules, Table
+from tocsin.core.escalation import Incident, IncidentId
+from tocsin.core.rules import Rule
+from tocsin.ports import RuleRecord
+
+CONFIG = Path(__file__).parent / "config"
+JOB = "shop"
+TICK_SECONDS = 2
+WATCH_SECONDS = 0.1
+METRIC_SECONDS = 0.25
+
+TEAM, ONCALL, MANAGER = "team@example.com", "oncall@example.com", "manager@example.com"
+ROUTING_KEYS = {"oncall": "0" * 31 + "1", "executives": "0" * 31 + "2"}
+PARAMETERS = {
+    "EmailAddress": TEAM,
+    "EmailFrom": "tocsin@example.com",
+    "EmailOncall": ONCALL,
+    "EmailManager": MANAGER,
+    "ExternalUrl": "https://tocsin.example.com",
+    "TickSeconds": "10",
+}
+_CHANNELS = {
+    ("slack", "warnings"): audience.SLACK_WARNINGS,
+    ("slack", "critical"): audience.SLACK_CRITICAL,
+    ("pagerduty", ROUTING_KEYS["oncall"]): audience.PAGERDUTY_ONCALL,
+    ("pagerduty", ROUTING_KEYS["executives"]): audience.PAGERDUTY_EXECUTIVES,
+    ("sns", TEAM): audience.SUBSCRIBERS,
+    ("ses", ONCALL): audience.EMAIL_ONCALL,
+    ("ses", MANAGER): audience.EMAIL_MANAGER,
+}
+# Slack's mark-up around a title: bold, and a link.
+_TITLE = re.compile(r"\[(FIRING|RESOLVED)[^\]]*\][^|>*\n]*")
+_MEASURES = {audience.ERRORS: "error rate {:.1%}", audience.SLOW: "p95 {:.0f} ms"}
+
+
+@dataclass
+class World:
+    """Everything that runs, and what is known of it."""
+
+    journal: Journal
+    service: Service
+    prometheus: Prometheus
+    receivers: Receivers
+    stack: Stack
+    rules: Mapping[str, Rule]
+    above: dict[str, bool] = field(default_factory=dict)
+    acknowledged: dict[str, str] = field(default_factory=dict)
+
+    # ---------------------------------------------------------------- what the story does
+
+    def break_service(self) -> None:
+        self.service.degrade(failing=0.4, delay_seconds=0.5)
+        self.journal.bad_since = datetime.now(UTC)
+        text = "the service goes bad: 40% of the answers are 500, each takes 500 ms"
+        self.journal.add(Kind.STORY, text, at=self.journal.bad_since)
+
+    def repair_service(self) -> None:
+        self.service.recover()
+        self.journal.add(Kind.STORY, "the service recovers")
+
+    def acknowledge(self, alert: str, *, by: str) -> None:
+        """Acknowledge the alert's incident."""
+        incident = self.incident_id(alert)
+        request = urllib.request.Request(
+            f"{self.stack.api_url}/api/v1/incidents/{incident}/acknowledge",
+            data=json.dumps({"by": by, "comment": "on it"}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=10):
+            self.acknowledged[alert] = by
+        self.journal.add(Kind.ACTION, f"{by} acknowledges {incident}: {alert}")
+
+    # ---------------------------------------------------------------- what the story looks at
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        return self.journal.messages
+
+    def has_ticked(self) -> bool:
+        """Say whether a tick has completed in which every rule could be evaluated."""
+        ticks = [line.fields for line in self.journal.logs("metrics") if "TickCompleted" in line.fields]
+        return any(not _total(tick.get("RuleEvaluationFailures", 0)) for tick in ticks)
+
+    def is_scraped(self) -> bool:
+        with contextlib.suppress(PrometheusError):
+            return bool(self.prometheus.query(f'rate(http_requests_total{{job="{JOB}",status="200"}}[5s]) > 0'))
+        return False
+
+    def changes(self, alert: str, change: str) -> list[datetime]:
+        """Return when an alert changed in this way."""
+        lines = self.journal.logs("alert_changed", change=change)
+        return [line.at for line in lines if line.fields["labels"].get("alertname") == alert]
+
+    def incident_id(self, alert: str) -> IncidentId | None:
+        opened = self.journal.logs("incident_opened", title=alert)
+        return IncidentId(opened[-1].fields["incident"]) if opened else None
+
+    def incident(self, alert: str) -> Incident | None:
+        """Return the alert's incident as the table has it."""
+        incident = self.incident_id(alert)
+        return DynamoIncidents(self._table).load_incident(incident) if incident else None
+
+    def execution_status(self, alert: str) -> str:
+        """Return the state machine's word for how the alert's escalation stands; empty where there is none."""
+        client = self.stack.client("stepfunctions")
+        arn = self.stack.physical_id("EscalationStateMachine")
+        executions = client.list_executions(stateMachineArn=arn)["executions"]
+        name = self.incident_id(alert)
+        return next((each["status"] for each in executions if each["name"] == name), "")
+
+    def rule_records(self) -> dict[str, RuleRecord]:
+        """Return what the table knows of each rule, by its name."""
+        records = DynamoRules(self._table).load_rules(now=datetime.now(UTC))
+        return {name: records.get(rule.key, RuleRecord(rule.key)) for name, rule in self.rules.items()}
+
+    @property
+    def _table(self) -> Table:
+        return Table(self.stack.physical_id("Table"), lambda: self.stack.client("dynamodb"))
+
+
+@contextlib.contextmanager
+def open_world(journal: Journal, folder: Path = CONFIG) -> Iterator[World]:
+    """Start everything with a configuration folder; what was started is stopped in the opposite order."""
+    with contextlib.ExitStack() as running:
+        service = running.enter_context(Service())
+        running.enter_context(Traffic(service.address))
+        receivers = running.enter_context(Receivers())
+        # Prometheus looks for targets five seconds after its start: it does that while the stack boots.
+        prometheus = running.enter_context(Prometheus(scrape_config({JOB: service.address})))
+        stack = running.enter_context(Stack(_options(journal, folder, prometheus, receivers)))
+        world = World(journal, service, prometheus, receivers, stack, _rules(folder))
+        running.enter_context(_watching(world))
+        yield world
+
+
+def _options(journal: Journal, folder: Path, prometheus: Prometheus, receivers: Receivers) -> StackOptions:
+    return StackOptions(
+        parameters={**PARAMETERS, "PrometheusUrl": prometheus.url},
+        config_dir=folder,
+        secrets={
+            "slack": {name: receivers.slack_url(name) for name in ("warnings", "critical")},
+            "pagerduty": ROUTING_KEYS,
+        },
+        # The template allows ten seconds at least. Below, ticks come the same way: as messages, each with its delay.
+        environment={"TOCSIN_TICK_SECONDS": str(TICK_SECONDS), "TOCSIN_PAGERDUTY_URL": receivers.pagerduty_url},
+        on_event=journal.take_log,
+    )
+
+
+def _rules(folder: Path) -> dict[str, Rule]:
+    files = {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*.yml")}
+    return {rule.name: rule for rule in config.load(files, environment={}).rules()}
+
+
+# -------------------------------------------------------------------- watching
+
+
+@contextlib.contextmanager
+def _watching(world: World) -> Iterator[None]:
+    stopped = threading.Event()
+    watchers = [
+        threading.Thread(target=watch, args=(world, stopped), name=watch.__name__, daemon=True)
+        for watch in (_watch_messages, _watch_metrics)
+    ]
+    for watcher in watchers:
+        watcher.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        for watcher in watchers:
+            watcher.join(timeout=10)
+
+
+def _watch_messages(world: World, stopped: threading.Event) -> None:
+    posts = mails = 0
+    while not stopped.wait(WATCH_SECONDS):
+        received, emails = world.receivers.received, world.stack.emails()
+        news = [*map(message_of_post, received[posts:]), *map(message_of_mail, emails[mails:])]
+        posts, mails = len(received), len(emails)
+        for message in sorted(news, key=lambda each: each.at):
+            world.journal.take_message(message)
+
+
+def message_of_post(received: Received) -> Message:
+    """Return what arrived at Slack or PagerDuty."""
+    target = (received.integration, received.target)
+    if received.integration == "slack":
+        title = next((found[0].strip() for text in _texts(received.payload) if (found := _TITLE.search(text))), "")
+        status = "resolved" if "[RESOLVED" in title else "firing"
+    else:
+        event = received.payload if isinstance(received.payload, dict) else {}
+        title = f"{event.get('event_action')} {event.get('payload', {}).get('summary', '')}".strip()
+        status = "resolved" if event.get("event_action") == "resolve" else "firing"
+    channel = _CHANNELS.get(target, " ".join(target))
+    return Message(received.at, channel, _alert_in(received.payload), status, title, received.problems)
+
+
+def message_of_mail(mail: Email) -> Message:
+    """Return what arrived by mail, checked as a mail server and a reader's program would."""
+    address = ", ".join(mail.to)
+    channel = _CHANNELS.get((mail.via, address), f"{mail.via} {address}")
+    status = "resolved" if "[RESOLVED" in mail.subject else "firing"
+    problems = check_parts(mail.subject, html=mail.html if mail.via == "ses" else None, text=mail.text)
+    return Message(mail.at, channel, _alert_in([mail.subject, mail.text]), status, mail.subject, tuple(problems))
+
+
+def _alert_in(payload: Any) -> str:
+    """Return the alert that a payload's texts speak of: the group key says it, else the name itself."""
+    texts = list(_texts(payload))
+    named = next((name for text in texts if (name := alert_of(text))), "")
+    return named or next((alert for alert in audience.ALERTS for text in texts if alert in text), "")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+
+
+def _watch_metrics(world: World, stopped: threading.Event) -> None:
+    while not stopped.wait(METRIC_SECONDS):
+        for alert, measure in _MEASURES.items():
+            with contextlib.suppress(PrometheusError):
+                _look_at_metric(world, alert, measure)
+
+
+def _look_at_metric(world: World, alert: str, measure: str) -> None:
+    result = world.prometheus.query(world.rules[alert].expr)
+    before, after = world.above.get(alert, False), bool(result)
+    world.above[alert] = after
+    if after and not before:
+        world.journal.add(Kind.METRIC, measure.format(result[0][1]), f"above the threshold of {alert}")
+    elif before and not after:
+        world.journal.add(Kind.METRIC, f"{measure.split(' {')[0]} is back", f"below the threshold of {alert}")
+
+
+def _total(value: Any) -> float:
+    return sum(value) if isinstance(value, list) else float(value)
