@@ -29,7 +29,7 @@ from dev.stack import Stack, StackOptions
 pytestmark = [pytest.mark.runtime, pytest.mark.stack]
 
 TEMPLATE = Path(__file__).parent / "fixture" / "template.yaml"
-PATIENCE_SECONDS = 8.0
+PATIENCE_SECONDS = 15.0
 T = TypeVar("T")
 
 
@@ -355,7 +355,7 @@ def test_parameters_that_cloudformation_would_refuse_are_refused_all_at_once() -
 
 
 def test_no_message_is_lost_or_doubled_while_others_are_deleted(stack: Stack) -> None:
-    queue = stack.physical_id("Jobs")
+    queue = stack.physical_id("Bulk")
     bodies = [f"many {i}" for i in range(120)]
 
     def send(part: list[str]) -> None:
