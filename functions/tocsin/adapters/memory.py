@@ -169,7 +169,9 @@ class MemoryStore:
         self.incidents[incident.id] = replace(incident, version=incident.version + 1)
 
     def escalate(self, incident: Incident, receivers: Mapping[str, int], *, now: datetime) -> None:
-        stored = self.groups[incident.group]
+        stored = self.groups.get(incident.group)
+        if stored is None:
+            raise ConflictError(f"there is no group {incident.group}")
         self.save_incident(incident, now=now)
         stored.group = replace(
             stored.group,

@@ -10,7 +10,7 @@ from ...core.receivers import IntegrationKey
 from ...core.routing import GroupId
 from ...errors import ConflictError
 from ...ports import Claim, Delivery, DeliveryState
-from .table import Condition, Item, Table, epoch, put_action, update_action
+from .table import Condition, Item, Table, epoch, put_action, sortable, update_action
 
 # Longer than a notifier may run (its Timeout in template.yaml): an older claim is a crashed one's.
 LEASE = timedelta(seconds=70)
@@ -31,8 +31,8 @@ class DynamoDeliveries:
             {**_NAMES, "#expires_at": "expires_at"},
             {
                 ":seq": notification.seq,
-                ":now": format_time(now),
-                ":until": format_time(now + LEASE),
+                ":now": sortable(now),
+                ":until": sortable(now + LEASE),
                 ":id": notification.id,
                 ":expires_at": epoch(now + KEPT_FOR),
             },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +30,7 @@ from ...ports import OutboxEntry, OutboxKind
 from . import incidents
 from .table import (
     DUE_SHARD,
+    TRANSACTION_BYTES,
     TRANSACTION_ITEMS,
     Condition,
     Item,
@@ -41,6 +42,7 @@ from .table import (
     pack,
     part_key,
     put_action,
+    sortable,
     split,
     unpack,
     update_action,
@@ -49,8 +51,6 @@ from .table import (
 HEAD, ALERT, COOLDOWN, OUTBOX = "head", "alert#", "cooldown#", "outbox#"
 # Longer than any repeat is likely to be: what was told must be known when the alert comes back.
 KEPT_FOR = timedelta(days=14)
-# A transaction may hold 4 MB; what does not fit is written just before it, and named by it.
-_PAYLOAD_BYTES = 3 * 1024 * 1024
 
 
 def partition(group: GroupId) -> str:
@@ -64,16 +64,20 @@ class DynamoGroups:
         self._table = table
 
     def tell(self, identity: GroupIdentity, alerts: Sequence[Alert], *, first_flush_at: datetime) -> None:
-        pk, size = partition(identity.id), TRANSACTION_ITEMS - 1
-        for start in range(0, len(alerts), size):
-            puts = [put_action(_alert_item(pk, alert), _not_older(alert)) for alert in alerts[start : start + size]]
+        pk = partition(identity.id)
+        for batch in _batches(alerts):
+            puts = [put_action(_alert_item(pk, alert), _not_older(alert)) for alert in batch]
             self._table.transact([_plan_action(pk, identity, first_flush_at), *puts])
 
     def load_group(self, group: GroupId, *, now: datetime) -> GroupState | None:
         items = {item["sk"]: item for item in self._table.query(partition(group))}
-        if HEAD not in items:
+        if HEAD not in items or has_expired(items[HEAD], now):
             return None
-        alerts = [alert_from_json(json.loads(item["alert"])) for sk, item in items.items() if sk.startswith(ALERT)]
+        alerts = [
+            alert_from_json(json.loads(item["alert"]))
+            for sk, item in items.items()
+            if sk.startswith(ALERT) and not has_expired(item, now)
+        ]
         return GroupState(
             group=_group(items),
             alerts={alert.fingerprint: alert for alert in alerts},
@@ -94,8 +98,12 @@ class DynamoGroups:
         actions += [
             action for each in (flush.opened, flush.closed) if each for action in incidents.save_actions(each, now=now)
         ]
+        # What does not fit into the transaction is written just before it, and named by it.
         payloads = [item for each in flush.notifications for item in _payload_items(each, now=now)]
-        is_small = sum(len(item["data"]) for item in payloads) <= _PAYLOAD_BYTES
+        is_small = (
+            sum(len(item["data"]) for item in payloads) <= TRANSACTION_BYTES
+            and len(actions) + len(payloads) <= TRANSACTION_ITEMS
+        )
         cooldowns = [_cooldown_item(pk, key, each) for key, each in sorted(flush.cooldowns.items())]
         early = [*([] if is_small else payloads)]
         actions += map(put_action, payloads if is_small else [])
@@ -151,8 +159,9 @@ class DynamoGroups:
 
 def escalate_action(group: GroupId, receivers: Mapping[str, int], *, now: datetime) -> dict[str, Any]:
     """Return the write that adds an escalation step's receivers to a group and has it looked at."""
-    names = {"#escalated": "escalated", "#due_at": "due_at", "#due_shard": "due_shard", "#version": "version"}
-    names["#look_at"] = "look_at"
+    names = {f"#{name}": name for name in ("due_at", "due_shard", "version", "look_at")}
+    if receivers:
+        names["#escalated"] = "escalated"
     values: dict[str, Any] = {":due": epoch(now), ":shard": DUE_SHARD, ":one": 1, ":now": format_time(now)}
     sets = ["#due_at = :due", "#due_shard = :shard", "#look_at = :now"]
     for number, (receiver, step) in enumerate(sorted(receivers.items())):
@@ -256,21 +265,41 @@ def _group(items: Mapping[str, Item]) -> Group:
 
 
 def _alert_item(pk: str, alert: Alert) -> Item:
-    text = encode(alert_as_json(alert, now=alert.updated_at))
-    return {"pk": pk, "sk": ALERT + alert.fingerprint, "alert": text, "updated_at": format_time(alert.updated_at)}
+    return {
+        "pk": pk,
+        "sk": ALERT + alert.fingerprint,
+        "alert": encode(alert_as_json(alert, now=alert.updated_at)),
+        "updated_at": sortable(alert.updated_at),
+        "expires_at": epoch(alert.ends_at + KEPT_FOR) if alert.ends_at else None,
+    }
+
+
+def _batches(alerts: Sequence[Alert]) -> Iterator[list[Alert]]:
+    """Yield the alerts in as many as fit into a transaction beside the group's record."""
+    batch: list[Alert] = []
+    size = 0
+    for alert in alerts:
+        length = len(encode(alert_as_json(alert, now=alert.updated_at)).encode())
+        if batch and (len(batch) == TRANSACTION_ITEMS - 1 or size + length > TRANSACTION_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(alert)
+        size += length
+    if batch:
+        yield batch
 
 
 def _not_older(alert: Alert) -> Condition:
     return Condition(
         "attribute_not_exists(#updated_at) OR #updated_at <= :updated_at",
         {"#updated_at": "updated_at"},
-        {":updated_at": format_time(alert.updated_at)},
+        {":updated_at": sortable(alert.updated_at)},
     )
 
 
 def _unchanged(alert: Alert) -> Condition:
     return Condition(
-        "#updated_at = :updated_at", {"#updated_at": "updated_at"}, {":updated_at": format_time(alert.updated_at)}
+        "#updated_at = :updated_at", {"#updated_at": "updated_at"}, {":updated_at": sortable(alert.updated_at)}
     )
 
 

@@ -11,7 +11,7 @@ from ...core.escalation import Incident, IncidentId, IncidentState, Step
 from ...core.notifications import format_time, parse_time
 from ...core.routing import GroupId
 from . import groups
-from .table import Item, Table, at_version, epoch, put_action
+from .table import Item, Table, at_version, epoch, put_action, sortable
 
 HEAD = "head"
 KEPT_FOR = timedelta(days=365)
@@ -40,7 +40,7 @@ def save_actions(incident: Incident, *, now: datetime) -> list[dict[str, Any]]:
     written = replace(incident, version=incident.version + 1)
     event: Item = {
         "pk": f"incident#{incident.id}",
-        "sk": f"event#{format_time(now)}#{written.version:06d}",
+        "sk": f"event#{sortable(now)}#{written.version:06d}",
         "state": incident.state.value,
         "steps_done": incident.steps_done,
         "by": incident.changed_by,

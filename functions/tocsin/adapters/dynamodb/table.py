@@ -22,9 +22,13 @@ Item = dict[str, Any]
 
 PART_BYTES = 300 * 1024
 TRANSACTION_ITEMS = 100
+# A transaction may hold 4 MB; the rest is for keys, conditions and the coding.
+TRANSACTION_BYTES = 3 * 1024 * 1024
 DUE_INDEX = "due"
 DUE_SHARD = "0"
-_CONFLICTS = ("ConditionalCheckFailedException", "TransactionCanceledException", "TransactionConflictException")
+_CONFLICTS = frozenset({"ConditionalCheckFailedException", "TransactionConflictException"})
+# Why one action kept its transaction from being written; the other reasons are no other writer's doing.
+_CONFLICTING_ACTIONS = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 _WRITERS = 8
 
 
@@ -127,12 +131,19 @@ class Table:
         try:
             return getattr(self._client(), operation)(**arguments)
         except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if code in _CONFLICTS:
-                raise ConflictError(f"{operation}: {code}") from error
+            if _is_conflict(error):
+                raise ConflictError(f"{operation}: {error}") from error
             raise StoreError(f"{operation} failed: {error}") from error
         except BotoCoreError as error:
             raise StoreError(f"{operation} failed: {error}") from error
+
+
+def _is_conflict(error: ClientError) -> bool:
+    response: Mapping[str, Any] = error.response
+    code = response.get("Error", {}).get("Code", "")
+    if code != "TransactionCanceledException":
+        return code in _CONFLICTS
+    return any(reason.get("Code") in _CONFLICTING_ACTIONS for reason in response.get("CancellationReasons", ()))
 
 
 def put_action(item: Item, condition: Condition | None = None) -> dict[str, Any]:
@@ -180,6 +191,11 @@ def key(pk: str, sk: str) -> dict[str, Any]:
 def epoch(instant: datetime) -> int:
     """Return an instant as the table has it: whole seconds, rounded up so that nothing is due too early."""
     return -int(-instant.timestamp() // 1)
+
+
+def sortable(instant: datetime) -> str:
+    """Return an instant as text that sorts as time does: with a fraction even where it has none."""
+    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def from_epoch(seconds: int) -> datetime:
