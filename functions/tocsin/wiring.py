@@ -44,6 +44,7 @@ SHIPPED_CONFIG = Path(__file__).resolve().parent.parent / "config"
 SECRET_PREFIX = "TOCSIN_SECRET_"
 # botocore's own patience (a minute a try) is longer than a function may run.
 CLIENT_CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
+LONGEST_QUERY_BUDGET_SECONDS = 25.0
 FEWEST_TICK_SECONDS, MOST_TICK_SECONDS = 1, 60
 
 
@@ -274,6 +275,8 @@ class Application:
             timers=self.timers,
             log=self.log,
             tick=self.settings.tick,
+            # The next tick must find this one over.
+            query_budget_seconds=min(LONGEST_QUERY_BUDGET_SECONDS, 0.6 * self.settings.tick.total_seconds()),
             external_url=self.settings.get("TOCSIN_EXTERNAL_URL"),
             # AMP has no page that shows a query.
             graph_url="" if is_signed else without_credentials(self.settings.get("TOCSIN_PROMETHEUS_URL")),

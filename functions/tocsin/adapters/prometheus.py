@@ -23,6 +23,8 @@ from ..ports import Query
 from .http import hide, redact
 
 CONCURRENCY = 8
+# With a doubling backoff from a quarter of a second: about 4 s of waiting; the next tick asks again anyway.
+ATTEMPTS = 5
 LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
 _RETRIED = frozenset({429, 500, 502, 503, 504})
@@ -81,7 +83,8 @@ class Prometheus:
                 return self._ask(query, timeout_seconds=min(self.timeout_seconds, left))
             except QueryError as error:
                 wait = self._wait_seconds(error, attempt)
-                if not error.retryable or self.clock.monotonic() + wait >= deadline:
+                is_last = attempt + 1 >= ATTEMPTS or self.clock.monotonic() + wait >= deadline
+                if not error.retryable or is_last:
                     return error
             except Exception as error:  # one query's surprise is not another's
                 return QueryError(f"{type(error).__name__}: {hide(str(error), self.url)} ({self._shown})")
