@@ -7,7 +7,7 @@ hear of the resolution, is the group's business. Receivers that were told alread
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ..core.escalation import Decision, Incident, IncidentId, decide, take
 from ..core.notifications import format_time
@@ -15,6 +15,7 @@ from ..errors import ConflictError
 from ..ports import Incidents, Log, Timers
 
 ATTEMPTS = 5
+SAFETY = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,11 @@ def _run_once(world: Escalator, incident_id: IncidentId, *, now: datetime) -> De
     elif decision.due:
         after = take(incident, decision.due)
         receivers = _receivers_of(incident, decision)
-        world.timers.announce(incident.group, at=now, now=now)
+        # For a crash after the write. Where there is none it finds nothing left, and is not beside the one below.
+        world.timers.announce(incident.group, at=now + SAFETY, now=now)
         world.incidents.escalate(after, receivers, now=now)
         world.log.info("escalated", incident=incident.id, step=after.steps_done, receivers=sorted(receivers))
         world.log.count("EscalationSteps", len(decision.due))
-        # Again after the write: the first timer may have found the group as it was.
         world.timers.announce(incident.group, at=now, now=now)
     world.log.info("escalation_decided", incident=incident_id, action=decision.action.value, reason=decision.why.value)
     return decision
@@ -69,5 +70,13 @@ def as_json(decision: Decision) -> dict[str, str]:
     """Return the decision as the state machine reads it."""
     answer = {"action": decision.action.value, "reason": decision.why.value}
     if decision.until is not None:
-        answer["until"] = format_time(decision.until)
+        answer["until"] = format_time(_whole_seconds(decision.until))
     return answer
+
+
+def _whole_seconds(until: datetime) -> datetime:
+    """Return the next whole second: the state machine cuts fractions off, and would ask too early, again and again.
+
+    Source: https://docs.aws.amazon.com/step-functions/latest/dg/state-wait.html
+    """
+    return until if until.microsecond == 0 else until.replace(microsecond=0) + timedelta(seconds=1)
