@@ -7,11 +7,13 @@ would ask again and again until it is.
 
 from __future__ import annotations
 
+import logging
 import time
 from datetime import UTC, datetime
 from typing import Any
 
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEventException
+from moto.stepfunctions.parser.asl.component.state.choice.comparison.operator.implementations import is_operator
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.timestamp import Timestamp
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 
@@ -22,6 +24,8 @@ def install(patch: Patch) -> None:
     """Put the exact waits in; `patch(owner, name, value)` replaces an attribute and undoes it later."""
     patch(Timestamp, "_get_wait_seconds", _seconds_until)
     patch(WaitFunction, "_wait_interval", _wait)
+    # It warns at every IsTimestamp that fractions are not supported; ours has none.
+    logging.getLogger(is_operator.__name__).setLevel(logging.ERROR)
 
 
 def _seconds_until(state: Timestamp, env: Any) -> float:
