@@ -107,7 +107,9 @@ class Groups(Protocol):
         """Return the whole frozen notification (the claim check's other half)."""
         ...
 
-    def mark_published(self, entry: OutboxEntry, *, retry_at: datetime) -> None: ...
+    def mark_published(self, entry: OutboxEntry, *, retry_at: datetime) -> bool:
+        """Note that an entry is published and when to do it again; False if it was confirmed or marked meanwhile."""
+        ...
 
     def confirm(self, entry: OutboxEntry) -> None:
         """Take an entry out of the outbox: it arrived, or nothing is left to be done about it."""

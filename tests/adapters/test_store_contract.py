@@ -311,16 +311,27 @@ def test_the_outbox_holds_what_was_decided_in_order_until_it_is_confirmed(store)
 def test_a_published_entry_waits_for_its_retry(store):
     told(store)
     (entry,) = sent(store, notification())
-    store.mark_published(entry, retry_at=NOW + 5 * MINUTE)
+    assert store.mark_published(entry, retry_at=NOW + 5 * MINUTE)
     (published,) = store.load_outbox(GROUP.id)
     assert published == replace(entry, is_published=True, retry_at=NOW + 5 * MINUTE)
+
+
+def test_of_two_publishers_one_marks_the_entry(store):
+    told(store)
+    (entry,) = sent(store, notification(integration=MAIL))
+    assert store.mark_published(entry, retry_at=NOW + MINUTE)
+    assert not store.mark_published(entry, retry_at=NOW + 2 * MINUTE)
+    (published,) = store.load_outbox(GROUP.id)
+    assert published.retry_at == NOW + MINUTE
+    assert store.mark_published(published, retry_at=NOW + 2 * MINUTE)
+    assert not store.mark_published(published, retry_at=NOW + 3 * MINUTE)
 
 
 def test_what_was_confirmed_is_not_brought_back_by_its_publisher(store):
     told(store)
     (entry,) = sent(store, notification())
     store.confirm(entry)
-    store.mark_published(entry, retry_at=NOW + 5 * MINUTE)
+    assert not store.mark_published(entry, retry_at=NOW + 5 * MINUTE)
     assert list(store.load_outbox(GROUP.id)) == []
 
 

@@ -134,11 +134,13 @@ class MemoryStore:
         text = self.notifications.get(notification_id)
         return None if text is None else json.loads(text)
 
-    def mark_published(self, entry: OutboxEntry, *, retry_at: datetime) -> None:
+    def mark_published(self, entry: OutboxEntry, *, retry_at: datetime) -> bool:
         outbox = self.groups[entry.group].outbox
-        if (entry.seq, entry.integration) in outbox:
-            self.writes += 1
-            outbox[entry.seq, entry.integration] = replace(entry, is_published=True, retry_at=retry_at)
+        if outbox.get((entry.seq, entry.integration)) != entry:
+            return False
+        self.writes += 1
+        outbox[entry.seq, entry.integration] = replace(entry, is_published=True, retry_at=retry_at)
+        return True
 
     def confirm(self, entry: OutboxEntry) -> None:
         self.writes += 1

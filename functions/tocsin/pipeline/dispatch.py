@@ -171,12 +171,13 @@ def _publish(world: Dispatcher, entry: OutboxEntry, *, now: datetime) -> None:
     if full is None:
         world.log.error("notification_gone", notification=entry.subject, group=entry.group)
         world.groups.confirm(entry)
-        return
-    world.topic.publish(message_json(full))
-    if entry.awaits_confirmation:
+    elif entry.awaits_confirmation:
+        world.topic.publish(message_json(full))
         retry_after = timedelta(seconds=full["retry_after_seconds"])
         world.groups.mark_published(entry, retry_at=now + max(retry_after, LEAST_RETRY_AFTER))
-    else:
+    # What SNS mails itself is claimed by nobody behind it, so whoever marks it first publishes it.
+    elif world.groups.mark_published(entry, retry_at=now + LEAST_RETRY_AFTER):
+        world.topic.publish(message_json(full))
         world.groups.confirm(entry)
 
 

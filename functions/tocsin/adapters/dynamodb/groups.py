@@ -134,18 +134,25 @@ class DynamoGroups:
         full: dict[str, Any] = json.loads(unpack(data))
         return full
 
-    def mark_published(self, entry: OutboxEntry, *, retry_at: datetime) -> None:
-        """Note that an entry was published; one that was confirmed meanwhile stays gone."""
+    def mark_published(self, entry: OutboxEntry, *, retry_at: datetime) -> bool:
+        """Note that an entry is published; False if it was confirmed or marked meanwhile, which it then stays."""
         condition = Condition(
-            "attribute_exists(pk)",
+            "#published = :was AND #retry_at = :read",
             {"#published": "published", "#due_at": "due_at", "#retry_at": "retry_at"},
-            {":yes": True, ":due": epoch(retry_at), ":retry": format_time(retry_at)},
+            {
+                ":was": entry.is_published,
+                ":read": format_time(entry.retry_at),
+                ":yes": True,
+                ":due": epoch(retry_at),
+                ":retry": format_time(retry_at),
+            },
         )
         expression = "SET #published = :yes, #due_at = :due, #retry_at = :retry"
         try:
             self._table.update(partition(entry.group), _outbox_key(entry.seq, entry.integration), expression, condition)
         except ConflictError:
-            return
+            return False
+        return True
 
     def confirm(self, entry: OutboxEntry) -> None:
         self._table.delete(partition(entry.group), _outbox_key(entry.seq, entry.integration))
