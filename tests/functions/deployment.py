@@ -113,7 +113,7 @@ class Deployment:
 
     def messages(self, logical_id: str) -> list[dict[str, Any]]:
         """Return the bodies of a queue's messages, delayed ones included."""
-        from moto.core import DEFAULT_ACCOUNT_ID
+        from moto.core.models import DEFAULT_ACCOUNT_ID
         from moto.sqs.models import sqs_backends
 
         name = self[logical_id].rpartition("/")[2]
@@ -122,7 +122,7 @@ class Deployment:
 
     def published(self) -> list[dict[str, Any]]:
         """Return what the topic was handed, as its subscribers' functions would see it."""
-        from moto.core import DEFAULT_ACCOUNT_ID
+        from moto.core.models import DEFAULT_ACCOUNT_ID
         from moto.sns.models import sns_backends
 
         topic = sns_backends[DEFAULT_ACCOUNT_ID][REGION].topics[self["AlertsTopic"]]
