@@ -153,17 +153,17 @@ class Application:
         self._environment = environment
 
     @property
-    def _variables(self) -> Mapping[str, str]:
+    def variables(self) -> Mapping[str, str]:
         return os.environ if self._environment is None else self._environment
 
     @cached_property
     def settings(self) -> Settings:
-        return Settings.read(self._variables, self._function)
+        return Settings.read(self.variables, self._function)
 
     @cached_property
     def log(self) -> PowertoolsLog:
         # Also what is wrong with the settings is logged, so this cannot wait for them.
-        namespace = self._variables.get("POWERTOOLS_METRICS_NAMESPACE") or "Tocsin"
+        namespace = self.variables.get("POWERTOOLS_METRICS_NAMESPACE") or "Tocsin"
         return PowertoolsLog(self._function, namespace=namespace)
 
     @contextmanager

@@ -1,0 +1,102 @@
+"""Where `tocsin alert` asks: a deployment's API, or that same API in this process, on the table or a state file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from ..adapters import local_state
+from ..adapters.local_state import LocalStore
+from ..pipeline.incidents import Desk
+from ..ports import Log
+from ..web.api import Api, answer
+from ..web.http import Request
+from ..wiring import Workplace, compile_pattern
+from .failures import UsageError
+from .log import StreamLog
+from .session import Session, state_path
+
+Query = Mapping[str, tuple[str, ...]]
+
+
+class Asked(Protocol):
+    """Something that answers as the API does: status and JSON value."""
+
+    def ask(
+        self, method: str, path: tuple[str, ...], query: Query, body: Mapping[str, Any] | None
+    ) -> tuple[int, Any]: ...
+
+
+class InProcess:
+    """The API in this process."""
+
+    def __init__(self, api: Api, now: datetime) -> None:
+        self._api = api
+        self._now = now
+
+    def ask(self, method: str, path: tuple[str, ...], query: Query, body: Mapping[str, Any] | None) -> tuple[int, Any]:
+        content = b"" if body is None else json.dumps(body).encode()
+        response = answer(self._api, Request(method, path, query, content), now=self._now)
+        return response.status, response.value
+
+
+class OnStateFile:
+    """The API on the local state: locked while it answers, and saved where the answer changed something."""
+
+    def __init__(self, path: Path, log: Log, now: datetime) -> None:
+        self._path = path
+        self._log = log
+        self._now = now
+
+    def ask(self, method: str, path: tuple[str, ...], query: Query, body: Mapping[str, Any] | None) -> tuple[int, Any]:
+        with self._store(method) as store:
+            if store.complaint:
+                print(f"tocsin: {store.complaint}", file=sys.stderr)
+            api = Api(Desk(store, store, store, store, self._log), compile_pattern)
+            answered = InProcess(api, self._now).ask(method, path, query, body)
+            if store.writes:
+                store.save(now=self._now)
+            return answered
+
+    def _store(self, method: str) -> AbstractContextManager[LocalStore]:
+        if method == "GET":
+            return nullcontext(local_state.read(self._path, now=self._now))
+        return local_state.opened(self._path, now=self._now)
+
+
+def choose_desk(arguments: argparse.Namespace, session: Session) -> Asked:
+    """Return the API at --url or TOCSIN_URL; else on the table; else on the state file."""
+    workplace = session.workplace(TOCSIN_URL=arguments.url)
+    log = StreamLog()
+    url = workplace.settings.get("TOCSIN_URL")
+    if url:
+        return workplace.remote_api(_checked(url))
+    if workplace.settings.get("TOCSIN_TABLE"):
+        return InProcess(_on_table(workplace, log), session.now)
+    path = state_path(arguments.state, workplace)
+    if path is None:
+        raise UsageError("--state: with none there is nothing to ask")
+    return OnStateFile(path, log, session.now)
+
+
+def _on_table(workplace: Workplace, log: Log) -> Api:
+    desk = Desk(workplace.rules, workplace.groups, workplace.incidents, workplace.deliveries, log)
+    return Api(desk, compile_pattern)
+
+
+def _checked(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        is_url = False
+    if not is_url:
+        raise UsageError("the address of Tocsin's API is not a URL: expected for example http://127.0.0.1:3000")
+    return url
