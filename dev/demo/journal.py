@@ -17,6 +17,7 @@ class Kind(StrEnum):
     STORY = "story"
     METRIC = "metric"
     RULE = "rule"
+    TIMER = "timer"
     GROUP = "group"
     STEP = "escalation"
     MESSAGE = "message"

@@ -20,6 +20,7 @@ _STYLES = {
     Kind.STORY: "bold magenta",
     Kind.METRIC: "yellow",
     Kind.RULE: "bold yellow",
+    Kind.TIMER: "dim cyan",
     Kind.GROUP: "cyan",
     Kind.STEP: "bold blue",
     Kind.MESSAGE: "green",

@@ -55,7 +55,9 @@ def messages(world: World) -> Table:
         for channel in SPARED[alert]:
             told = sum(count(world.messages, alert, status, channel) for status in STATES)
             mark = Text("never", style="green") if not told else Text(f"{told} times", style="bold red")
-            table.add_row(alert, channel, "-", "-", mark, _spared_because(world.incident(alert)))
+            table.add_row(
+                alert, channel, "-", "-", mark, _spared_because(world.incident(alert), world.acknowledged.get(alert))
+            )
         table.add_section()
     return table
 
@@ -115,8 +117,10 @@ def _reasons(world: World, alert: str, channel: str) -> Iterator[str]:
             yield str(line.fields["reason"])
 
 
-def _spared_because(incident: Incident | None) -> str:
-    return f"{incident.steps_done} of {len(incident.steps)} steps were taken" if incident else "-"
+def _spared_because(incident: Incident | None, by: str | None) -> str:
+    if incident is None or by is None:
+        return "-"
+    return f"acknowledged by {by} after step {incident.steps_done} of {len(incident.steps)}"
 
 
 def _times(times: Sequence[int]) -> str:

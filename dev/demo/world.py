@@ -7,7 +7,7 @@ import json
 import re
 import threading
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,10 @@ from dev.service import Service, Traffic
 from dev.stack import Stack, StackOptions
 from tocsin import config
 from tocsin.adapters.dynamodb import DynamoIncidents, DynamoRules, Table
+from tocsin.core.configuration import Configuration
 from tocsin.core.escalation import Incident, IncidentId
+from tocsin.core.labels import ALERTNAME, Labels
+from tocsin.core.routing import identify_group, routes_for
 from tocsin.core.rules import Rule
 from tocsin.ports import RuleRecord
 
@@ -65,7 +68,7 @@ class World:
     prometheus: Prometheus
     receivers: Receivers
     stack: Stack
-    rules: Mapping[str, Rule]
+    configuration: Configuration
     above: dict[str, bool] = field(default_factory=dict)
     acknowledged: dict[str, str] = field(default_factory=dict)
 
@@ -98,6 +101,10 @@ class World:
     @property
     def messages(self) -> tuple[Message, ...]:
         return self.journal.messages
+
+    @property
+    def rules(self) -> dict[str, Rule]:
+        return {rule.name: rule for rule in self.configuration.rules()}
 
     def has_ticked(self) -> bool:
         """Say whether a tick has completed in which every rule could be evaluated."""
@@ -151,7 +158,7 @@ def open_world(journal: Journal, folder: Path = CONFIG) -> Iterator[World]:
         # Prometheus looks for targets five seconds after its start: it does that while the stack boots.
         prometheus = running.enter_context(Prometheus(scrape_config({JOB: service.address})))
         stack = running.enter_context(Stack(_options(journal, folder, prometheus, receivers)))
-        world = World(journal, service, prometheus, receivers, stack, _rules(folder))
+        world = World(journal, service, prometheus, receivers, stack, _configuration(folder))
         running.enter_context(_watching(world))
         yield world
 
@@ -170,9 +177,9 @@ def _options(journal: Journal, folder: Path, prometheus: Prometheus, receivers: 
     )
 
 
-def _rules(folder: Path) -> dict[str, Rule]:
+def _configuration(folder: Path) -> Configuration:
     files = {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*.yml")}
-    return {rule.name: rule for rule in config.load(files, environment={}).rules()}
+    return config.load(files, environment={})
 
 
 # -------------------------------------------------------------------- watching
@@ -183,7 +190,7 @@ def _watching(world: World) -> Iterator[None]:
     stopped = threading.Event()
     watchers = [
         threading.Thread(target=watch, args=(world, stopped), name=watch.__name__, daemon=True)
-        for watch in (_watch_messages, _watch_metrics)
+        for watch in (_watch_messages, _watch_timers, _watch_metrics)
     ]
     for watcher in watchers:
         watcher.start()
@@ -244,6 +251,31 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for each in value:
             yield from _texts(each)
+
+
+def _watch_timers(world: World, stopped: threading.Event) -> None:
+    """Tell of the timers that evaluate sets; the groups' own, every group_interval, would only repeat themselves."""
+    queue, seen = world.stack.physical_id("TimerQueue"), 0
+    while not stopped.wait(WATCH_SECONDS):
+        calls = world.stack.calls.since(seen)
+        seen += len(calls)
+        for call in calls:
+            if call.operation == "SendMessage" and call.caller == "EvaluateFunction":
+                request = call.parameters()
+                if request["QueueUrl"] == queue:
+                    group = _group_name(world, json.loads(request["MessageBody"])["group"])
+                    text = f"look at the group of {group} in {request['DelaySeconds']} s"
+                    world.journal.add(Kind.TIMER, text, "group_wait; set before anything is written", at=call.at)
+
+
+def _group_name(world: World, group: str) -> str:
+    """Return the alert whose group this is, by routing the alerts that have been seen."""
+    for line in world.journal.logs("alert_changed"):
+        labels = Labels(line.fields["labels"])
+        for route in routes_for(world.configuration.root, labels):
+            if identify_group(route, labels).id == group:
+                return labels.get(ALERTNAME, group)
+    return group
 
 
 def _watch_metrics(world: World, stopped: threading.Event) -> None:
