@@ -175,7 +175,7 @@ class Prometheus:
                 return [Sample({}, float(result[1]))]
             if kind != "vector":
                 raise QueryError(f"the expression gives a {kind}; an alert needs an instant vector ({self._shown})")
-            return [Sample(each["metric"], _value(each)) for each in result]
+            return [_sample(each) for each in result]
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
             start = text[:80].decode(errors="replace")
             raise QueryError(
@@ -203,9 +203,12 @@ def _basic(url: str) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(text.encode()).decode()}"}
 
 
-def _value(each: Mapping[str, Any]) -> float:
-    """Return a sample's value; a native histogram has none, and Prometheus's rules take it for 0."""
-    return 0.0 if "histogram" in each else float(each["value"][1])
+def _sample(each: Mapping[str, Any]) -> Sample:
+    """Return one series; a native histogram has no value, and Prometheus's rules take it for 0."""
+    labels = each["metric"]
+    if not isinstance(labels, dict):
+        raise TypeError("labels are an object")
+    return Sample(labels, 0.0 if "histogram" in each else float(each["value"][1]))
 
 
 def _retry_after(value: str | None) -> float | None:
