@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -238,6 +239,10 @@ def reset() -> Exception:
     return error
 
 
+def _unknown_host() -> socket.gaierror:
+    return socket.gaierror(-2, "Name or service not known")
+
+
 def _connection() -> urllib3.connection.HTTPConnection:
     return urllib3.connection.HTTPConnection("prometheus.example.org")
 
@@ -255,7 +260,9 @@ TRANSIENT = {
     "connection refused": (refused, f"connection refused {SHOWN}"),
     "connection reset": (reset, f"connection reset {SHOWN}"),
     "no such host": (
-        lambda: urllib3.exceptions.NameResolutionError("x", _connection(), OSError(-2, "Name or service not known")),
+        lambda: urllib3.exceptions.NameResolutionError(
+            "x", _connection(), socket.gaierror(-2, "Name or service not known")
+        ),
         f"Failed to resolve 'x' ([Errno -2] Name or service not known) {SHOWN}",
     ),
     "a certificate of nobody": (
