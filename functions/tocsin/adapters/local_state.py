@@ -59,9 +59,10 @@ class StateBusyError(StoreError):
 class LocalStore(MemoryStore):
     """The store of one run; `complaint` says what was wrong with the file, where something was."""
 
-    def __init__(self, path: Path, *, complaint: str = "") -> None:
+    def __init__(self, path: Path, *, saves: bool, complaint: str = "") -> None:
         super().__init__()
         self._path = path
+        self._saves = saves
         self.complaint = complaint
 
     def claim(self, notification: Notification, *, now: datetime) -> Claim:
@@ -75,7 +76,9 @@ class LocalStore(MemoryStore):
         self.save(now=now)
 
     def save(self, *, now: datetime) -> None:
-        """Write all of it in place of what is there. Raises StoreError."""
+        """Write all of it in place of what is there, unless it was only read. Raises StoreError."""
+        if not self._saves:
+            return
         forget_what_is_over(self, now=now)
         parts = {name: encode(getattr(self, name)) for name in _PARTS}
         text = json.dumps({"version": VERSION, "saved_at": format_time(now), **parts}, indent=1, sort_keys=True)
@@ -97,14 +100,14 @@ def opened(
         raise StoreError(f"{path}: the state cannot be kept there: {error.strerror}") from None
     try:
         _take(lock, path, patience_seconds, sleep)
-        yield _load(path, now=now, keeps_aside=True)
+        yield _load(path, now=now, saves=True)
     finally:
         os.close(lock)
 
 
 def read(path: Path, *, now: datetime) -> LocalStore:
     """Return the store as it is, for looking only: the file is neither locked nor touched."""
-    return _load(path, now=now, keeps_aside=False)
+    return _load(path, now=now, saves=False)
 
 
 def _take(lock: int, path: Path, patience_seconds: float, sleep: Callable[[float], None]) -> None:
@@ -119,42 +122,42 @@ def _take(lock: int, path: Path, patience_seconds: float, sleep: Callable[[float
         left -= _POLL_SECONDS
 
 
-def _load(path: Path, *, now: datetime, keeps_aside: bool) -> LocalStore:
+def _load(path: Path, *, now: datetime, saves: bool) -> LocalStore:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return LocalStore(path)
+        return LocalStore(path, saves=saves)
     except UnicodeDecodeError:
-        return _without(path, "it is not UTF-8 text", now=now, keeps_aside=keeps_aside)
+        return _without(path, "it is not UTF-8 text", now=now, saves=saves)
     except OSError as error:
         raise StoreError(f"{path}: the state cannot be read: {error.strerror}") from None
     try:
         data = json.loads(text)
         version = data["version"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        return _without(path, _reason(error), now=now, keeps_aside=keeps_aside)
+        return _without(path, _reason(error), now=now, saves=saves)
     if version != VERSION:
         raise StoreError(f"{path}: the state is of version {version!r}, and this Tocsin knows {VERSION}")
-    store = LocalStore(path)
+    store = LocalStore(path, saves=saves)
     try:
         for name, hint in _PARTS.items():
             setattr(store, name, decode(hint, data[name]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        return _without(path, _reason(error), now=now, keeps_aside=keeps_aside)
+        return _without(path, _reason(error), now=now, saves=saves)
     return store
 
 
-def _without(path: Path, reason: str, *, now: datetime, keeps_aside: bool) -> LocalStore:
+def _without(path: Path, reason: str, *, now: datetime, saves: bool) -> LocalStore:
     """Return an empty store that says why: alerting goes on, and what was known is there to be looked at."""
     complaint = f"{path}: the state cannot be used: {reason}"
-    if not keeps_aside:
-        return LocalStore(path, complaint=complaint)
+    if not saves:
+        return LocalStore(path, saves=False, complaint=complaint)
     aside = path.with_name(f"{path.name}.broken-{now:%Y%m%dT%H%M%S}")
     try:
         os.replace(path, aside)
     except OSError as error:
         raise StoreError(f"{complaint}; it could not be put aside: {error.strerror}") from None
-    return LocalStore(path, complaint=f"{complaint}; it is kept as {aside}, and what fires is told anew")
+    return LocalStore(path, saves=True, complaint=f"{complaint}; it is kept as {aside}, and what fires is told anew")
 
 
 def _reason(error: Exception) -> str:

@@ -196,32 +196,30 @@ def _local_store(task: _Task, path: Path | None) -> Iterator[MemoryStore]:
     elif task.arguments.dry_run:
         yield local_state.read(path, now=task.now)
     else:
-        with local_state.opened(path, now=task.now) as store:
+        with local_state.opened(path, now=task.now, patience_seconds=task.arguments.lock_timeout) as store:
             yield store
 
 
 def _run_in(task: _Task, store: MemoryStore) -> bool:
-    """Evaluate and send in this process; the store is saved, where it is one that is and this is no dry run."""
+    """Evaluate and send in this process, and save the store after each of the two."""
     task.announce()
     before = store.writes
     loaded = replace(task.loaded, configuration=_without_waits(task.loaded.configuration))
     world = replace(task.evaluator, rules=store, groups=store, timers=MemoryTimers(), sweep_grace=NO_SWEEP)
     outcome = evaluate.run(world, loaded, now=task.now, only=task.arguments.rule)
-    saves = isinstance(store, LocalStore) and not task.arguments.dry_run
-    if saves and store.writes != before:
-        _save(store, task.now)
+    _save(store, before, task.now)
     failed = _show_rules(task, outcome.rules, store)
     office = Office(loaded, store, _senders(task), task.log, external_url=world.external_url)
     office.settle(now=task.now)
-    if saves and store.writes != before:
-        _save(store, task.now)
+    _save(store, before, task.now)
     _show_sent(task, office)
     return failed or outcome.not_written > 0 or bool(office.failures) or any(each.failure for each in office.told)
 
 
-def _save(store: MemoryStore, now: datetime) -> None:
-    assert isinstance(store, LocalStore)  # the callers' condition
-    store.save(now=now)
+def _save(store: MemoryStore, writes_before: int, now: datetime) -> None:
+    """Keep what was changed, where it is kept; a run in which nothing changed writes nothing."""
+    if isinstance(store, LocalStore) and store.writes != writes_before:
+        store.save(now=now)
 
 
 def _senders(task: _Task) -> Callable[[Kind], Sender]:

@@ -37,6 +37,9 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strict", action="store_true", help="exit with 1 where a rule or a channel failed")
     parser.add_argument("--timeout", metavar="SECONDS", type=_seconds, default=10.0, help="for all queries (10)")
     _state_option(parser)
+    parser.add_argument(
+        "--lock-timeout", metavar="SECONDS", type=_seconds, default=10.0, help="to wait for another run's end (10)"
+    )
     parser.set_defaults(run="evaluate:run")
 
 
