@@ -102,7 +102,7 @@ class Journal:
     def take_message(self, message: Message) -> None:
         with self._lock:
             self._messages.append(message)
-        verdict = "refused: " + "; ".join(message.problems) if message.problems else "checked and accepted"
+        verdict = "refused: " + "; ".join(message.problems) if message.problems else "accepted"
         kind = Kind.PROBLEM if message.problems else Kind.MESSAGE
         self.add(kind, f"{message.channel}: {message.title}", verdict, at=message.at)
 

@@ -48,7 +48,10 @@ class Screen:
 
     def step_begins(self, step: Step) -> None:
         if self._status is not None:
-            self._status.update(Text(f"{step.name} (within {step.within + step.holds:.0f} s) …"))
+            seconds = step.within + step.holds
+            line = Text(f"{seconds:.0f} s at most: {step.name}")
+            line.truncate(self.console.width - 3, overflow="ellipsis")
+            self._status.update(line)
 
     def step_ended(self, result: Result) -> None:
         mark, style = ("✓", "bold green") if result.happened else ("✗", "bold red")
@@ -72,10 +75,10 @@ class Screen:
     def _row(self, clock: str, label: str, text: str, why: str, style: str) -> None:
         if not self.is_live:
             reason = f"  ({why})" if why else ""
-            print(f"{clock:>8}  {label:<{_KIND_WIDTH}}  {text}{reason}", file=self.console.file, flush=True)
+            print(f"{clock:>7} {label:<{_KIND_WIDTH}} {text}{reason}", file=self.console.file, flush=True)
             return
-        row = Table.grid(padding=(0, 2))
-        row.add_column(width=8, justify="right", style="dim")
+        row = Table.grid(padding=(0, 1))
+        row.add_column(width=7, justify="right", style="dim")
         row.add_column(width=_KIND_WIDTH)
         row.add_column()
         said = Text(text, style=style if label in "✓✗" else "")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
+import shlex
+import subprocess
+import sys
 import threading
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -85,16 +88,21 @@ class World:
         self.journal.add(Kind.STORY, "the service recovers")
 
     def acknowledge(self, alert: str, *, by: str) -> None:
-        """Acknowledge the alert's incident."""
+        """Acknowledge the alert's incident, as a person does: with the command that the messages name."""
         incident = self.incident_id(alert)
-        request = urllib.request.Request(
-            f"{self.stack.api_url}/api/v1/incidents/{incident}/acknowledge",
-            data=json.dumps({"by": by, "comment": "on it"}).encode(),
-            headers={"Content-Type": "application/json"},
+        command = ["tocsin", "alert", "ack", str(incident), "--by", by, "--comment", "on it"]
+        done = subprocess.run(
+            [Path(sys.executable).parent / command[0], *command[1:]],
+            env={**os.environ, **self.stack.environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=20,
         )
-        with urllib.request.urlopen(request, timeout=10):
-            self.acknowledged[alert] = by
-        self.journal.add(Kind.ACTION, f"{by} acknowledges {incident}: {alert}")
+        if done.returncode != 0:
+            raise RuntimeError(f"{shlex.join(command)} ended with {done.returncode}: {done.stderr.strip()}")
+        self.acknowledged[alert] = by
+        self.journal.add(Kind.ACTION, f"{by}: {shlex.join(command)}", done.stdout.strip())
 
     # ---------------------------------------------------------------- what the story looks at
 
@@ -220,7 +228,7 @@ def message_of_post(received: Received) -> Message:
         status = "resolved" if "[RESOLVED" in title else "firing"
     else:
         event = received.payload if isinstance(received.payload, dict) else {}
-        title = f"{event.get('event_action')} {event.get('payload', {}).get('summary', '')}".strip()
+        title = f"{event.get('event_action')} {event.get('payload', {}).get('summary', '')}".partition(": ")[0]
         status = "resolved" if event.get("event_action") == "resolve" else "firing"
     channel = _CHANNELS.get(target, " ".join(target))
     return Message(received.at, channel, _alert_in(received.payload), status, title, received.problems)
@@ -265,7 +273,7 @@ def _watch_timers(world: World, stopped: threading.Event) -> None:
                 if request["QueueUrl"] == queue:
                     group = _group_name(world, json.loads(request["MessageBody"])["group"])
                     text = f"look at the group of {group} in {request['DelaySeconds']} s"
-                    world.journal.add(Kind.TIMER, text, "group_wait; set before anything is written", at=call.at)
+                    world.journal.add(Kind.TIMER, text, "announced before anything is written", at=call.at)
 
 
 def _group_name(world: World, group: str) -> str:
