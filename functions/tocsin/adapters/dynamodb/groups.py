@@ -27,7 +27,7 @@ from ...core.receivers import IntegrationKey, Kind
 from ...core.routing import GroupId, GroupIdentity
 from ...errors import ConflictError
 from ...ports import OutboxEntry, OutboxKind
-from . import incidents
+from . import incident_items
 from .table import (
     DUE_SHARD,
     TRANSACTION_BYTES,
@@ -96,7 +96,10 @@ class DynamoGroups:
         if flush.opened:
             actions.append(put_action(_escalation_item(pk, flush, now=now)))
         actions += [
-            action for each in (flush.opened, flush.closed) if each for action in incidents.save_actions(each, now=now)
+            action
+            for each in (flush.opened, flush.closed)
+            if each
+            for action in incident_items.save_actions(each, now=now)
         ]
         # What does not fit into the transaction is written just before it, and named by it.
         payloads = [item for each in flush.notifications for item in _payload_items(each, now=now)]
