@@ -16,6 +16,7 @@ import pytest
 from tests.stories.configurations import configuration, policy, receiver, rule
 from tests.stories.interruptions import Interruptions
 from tests.stories.world import Died, World
+from tocsin.core.alerts import Status
 from tocsin.core.configuration import Configuration
 from tocsin.core.notifications import Reason
 from tocsin.core.receivers import Kind
@@ -115,3 +116,31 @@ def check_pages(world: World, life: Life, *, may_repeat: bool, what: str) -> Non
         told = [page.notification.reason for page in once if page.receiver == name]
         assert told == reasons, what
     assert {page.receiver for page in once} == set(life.told), what
+
+
+@pytest.mark.parametrize("pattern", ["1", "10", "101", "1101", "1011", "11011", "110110"])
+@pytest.mark.parametrize("way", WAYS)
+def test_whatever_call_is_interrupted_in_a_flapping_life_everybody_ends_up_with_the_truth(pattern, way):
+    undisturbed = Interruptions()
+    flap(pattern, undisturbed)
+    for number, call in enumerate(undisturbed.calls):
+        world = flap(pattern, Interruptions(number, **WAYS[way]))
+        what = f"{pattern}, call {number}, {call}, {way}:\n{world.told()}"
+        is_bad = pattern.endswith("1")
+        knows_of_firing = bool(world.pages) and world.pages[-1].notification.status is Status.FIRING
+        assert knows_of_firing == is_bad, what
+        assert bool(world.store.active_groups()) == is_bad, what
+
+
+def flap(pattern: str, interruptions: Interruptions) -> World:
+    """Have the metric bad or not, minute by minute, and then stay as it is."""
+    world = World(LIVES["fires, is notified, resolves"].configuration, wrap=interruptions.wrap)
+    world.redelivers = False
+    was = "0"
+    for bit in pattern:
+        if bit != was:
+            (world.metric_goes_bad if bit == "1" else world.metric_recovers)("Down", instance="a")
+        was = bit
+        world.advance(minutes=1)
+    world.advance(minutes=8)
+    return world

@@ -56,6 +56,25 @@ def test_a_late_instant_does_not_end_a_for_that_began_after_it():
     assert [each.state for each in world.record("Slow").active.values()] == [AlertState.PENDING]
 
 
+def test_an_evaluation_that_was_overtaken_writes_nothing():
+    """A tick sees the metric recovered, and before it has written that, the next one sees it bad and fires."""
+
+    def be_overtaken() -> None:
+        world.metric_goes_bad("Slow")
+        world.run_tick(at=START + 3 * MINUTE)
+
+    world = World(configuration(rule("Slow", hold_for=2 * MINUTE), route=ROUTE))
+    world.metric_goes_bad("Slow")
+    world.advance(minutes=1, seconds=59)
+    world.metric_recovers("Slow")
+    calls = Interruptions(1, before=be_overtaken)
+    world._wrap = calls.wrap
+    world.run_tick(at=START + 2 * MINUTE)
+    assert calls.calls[1] == "save_rule"
+    assert world.log.events("rule_evaluated_elsewhere") != []
+    assert [each.state for each in world.record("Slow").active.values()] == [AlertState.FIRING]
+
+
 @pytest.mark.parametrize(
     "kinds", [(Kind.SLACK, Kind.PAGERDUTY), (Kind.SNS,)], ids=["by notifiers", "by the topic's own mail"]
 )
