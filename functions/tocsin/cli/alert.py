@@ -121,8 +121,10 @@ def _ask(
         raise ApiError(
             f"the API refuses this caller ({status}: {message}): its requests are signed with AWS credentials"
         )
+    if message is None or status >= 500:
+        raise ApiError(f"the API answered {status}{f': {message}' if message else ''}")
     error = UsageError if status == 400 else ApiError
-    raise error(str(message or f"the API answered {status}"))
+    raise error(str(message))
 
 
 # As amtool prints

@@ -12,6 +12,7 @@ from typing import Any
 from ..core.escalation import Incident, IncidentState
 from ..core.notifications import format_time
 from ..core.rules import AlertState
+from ..core.wording import value_text
 from ..pipeline.incidents import ListedAlert, ListedIncident
 from ..ports import Delivery
 
@@ -49,7 +50,7 @@ def alert_view(listed: ListedAlert, *, now: datetime) -> dict[str, Any]:
         **gettable_alert(listed, now=now),
         "rule": listed.rule,
         "activeAt": _milliseconds(listed.alert.active_at),
-        "value": value if math.isfinite(value) else str(value),
+        "value": value if math.isfinite(value) else value_text(value),
         "incidents": [
             {"id": each.id, "state": each.state.value, "by": each.changed_by} for each in _distinct(listed.incidents)
         ],
