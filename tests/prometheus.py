@@ -3,6 +3,8 @@
     with holding(series, start=START) as prometheus:
         prometheus.url                       # http://127.0.0.1:PORT
 
+    with prometheus({"up": [(AT, 1.0)]}) as url: ...
+
 Source: https://prometheus.io/docs/prometheus/latest/storage/#backfilling-from-openmetrics-format
 """
 
@@ -19,6 +21,7 @@ from dev.prometheus import Prometheus, PrometheusError, find_prometheus
 
 MINUTE = timedelta(minutes=1)
 Series = Mapping[str, Sequence[float]]
+Samples = Mapping[str, Sequence[tuple[datetime, float]]]
 
 
 def counter(*stretches: tuple[int, float], start: float = 0.0) -> list[float]:
@@ -30,12 +33,12 @@ def counter(*stretches: tuple[int, float], start: float = 0.0) -> list[float]:
     return values
 
 
-def openmetrics(series: Series, *, start: datetime, step: timedelta = MINUTE) -> str:
-    """Return the series as OpenMetrics text; those of one metric must stand together."""
+def openmetrics(samples: Samples) -> str:
+    """Return the samples as OpenMetrics text; the series of one metric must stand together."""
     lines = [
-        f"{name} {value!r} {(start + number * step).timestamp():.3f}"
-        for name in sorted(series, key=lambda name: (name.partition("{")[0], name))
-        for number, value in enumerate(series[name])
+        f"{name} {value!r} {at.timestamp():.3f}"
+        for name in sorted(samples, key=lambda name: (name.partition("{")[0], name))
+        for at, value in samples[name]
     ]
     return "\n".join([*lines, "# EOF", ""])
 
@@ -72,5 +75,13 @@ def promtool() -> str:
 @contextmanager
 def holding(series: Series, *, start: datetime, step: timedelta = MINUTE) -> Iterator[Prometheus]:
     """Run a Prometheus that has these series, one sample a step from `start` on."""
-    with _Backfilled(openmetrics(series, start=start, step=step)) as prometheus:
-        yield prometheus
+    at = {name: [(start + number * step, value) for number, value in enumerate(series[name])] for name in series}
+    with _Backfilled(openmetrics(at)) as running:
+        yield running
+
+
+@contextmanager
+def prometheus(samples: Samples) -> Iterator[str]:
+    """Run a Prometheus that has these samples, and give its address."""
+    with _Backfilled(openmetrics(samples)) as running:
+        yield running.url

@@ -121,10 +121,11 @@ def test_on_a_table_it_is_the_same(shell: Shell, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with dynamodb() as client:
-        world = World(burning().loaded.configuration, store=new_table(client))
+        store = new_table(client)
+        world = World(burning().loaded.configuration, store=store)
         world.metric_goes_bad("DiskFull", instance="db-1")
         world.advance(minutes=10)
-        table = {"TOCSIN_TABLE": world.store.table_name, "AWS_REGION": "eu-west-1"}
+        table = {"TOCSIN_TABLE": store.table_name, "AWS_REGION": "eu-west-1"}
         shown = shell.run("alert", "query", "-o", "extended", now=ASKED_AT, **table)
         assert f"active  {world.incident().id} (open)" in shown.out, shown.all
         ran = shell.run("alert", "ack", "DiskFull", "--by", "ann", now=ASKED_AT, **table)
