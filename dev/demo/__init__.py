@@ -8,6 +8,7 @@ journal.py  what happened, as the functions' logs and the receivers tell it
 world.py    what the story happens in
 story.py    the steps, each with what must be true and by when
 audience.py who has to hear of what, and who must not
+telling.py  the story told once, from set-up to summary
 screen.py   the timeline, as it happens
 summary.py  the tables at the end
 config/     the demo's rules, routes and escalation policies: only their durations are short
