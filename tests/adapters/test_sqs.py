@@ -1,0 +1,68 @@
+"""Timers and ticks: whole seconds, never early, at most what SQS can delay."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tocsin.adapters.sqs import SqsTicks, SqsTimers
+from tocsin.core.routing import GroupId
+from tocsin.pipeline.events import parse_tick, parse_timer
+
+NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/timers"
+GROUP = GroupId("0123456789abcdef0123456789abcdef")
+
+
+class Client:
+    """An SQS client that keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+
+    def send_message(self, **arguments: Any) -> None:
+        self.sent.append(arguments)
+
+
+def announced(after: timedelta) -> dict[str, Any]:
+    client: Any = Client()
+    SqsTimers(URL, lambda: client).announce(GROUP, at=NOW + after, now=NOW)
+    (sent,) = client.sent
+    return dict(sent)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "delay"),
+    [
+        pytest.param(30, 30, id="as long as it takes"),
+        pytest.param(0, 0, id="at once"),
+        pytest.param(-60, 0, id="at once where it is overdue"),
+        pytest.param(0.001, 1, id="rounded up, so that nothing is early"),
+        pytest.param(29.9, 30, id="rounded up"),
+        pytest.param(900, 900, id="the longest"),
+        pytest.param(901, 900, id="longer ones hop"),
+        pytest.param(86_400, 900, id="days hop"),
+    ],
+)
+def test_a_timer_is_delayed(seconds: float, delay: int):
+    sent = announced(timedelta(seconds=seconds))
+    assert (sent["QueueUrl"], sent["DelaySeconds"]) == (URL, delay)
+
+
+@pytest.mark.parametrize("seconds", [0, 30, 4000, 0.25])
+def test_a_timer_says_for_which_group_and_when(seconds: float):
+    sent = announced(timedelta(seconds=seconds))
+    assert parse_timer(sent["MessageBody"]) == (GROUP, NOW + timedelta(seconds=seconds))
+
+
+def test_a_tick_says_its_own_time():
+    client: Any = Client()
+    SqsTicks(URL, lambda: client).announce_tick(NOW + timedelta(seconds=20), now=NOW)
+    (sent,) = client.sent
+    assert sent["DelaySeconds"] == 20
+    event = {"Records": [{"messageId": "1", "body": sent["MessageBody"]}]}
+    assert parse_tick(event) == (NOW + timedelta(seconds=20), False)
+    assert json.loads(sent["MessageBody"]) == {"now": "2026-11-20T03:00:20Z"}
