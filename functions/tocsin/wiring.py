@@ -142,7 +142,7 @@ class Settings:
 
 
 def _whole_number(text: str) -> int | None:
-    return int(text) if text.isdigit() else None
+    return int(text) if text.isdecimal() else None
 
 
 class Application:
