@@ -37,10 +37,10 @@ class Shell:
     environment: dict[str, str]
     folder: Path
 
-    def run(self, *words: str, now: datetime = NOW, **variables: str) -> Ran:
+    def run(self, *words: str, now: datetime = NOW, env: Mapping[str, str] | None = None, **variables: str) -> Ran:
         """Run `tocsin` with these words; variables are put over the environment."""
         try:
-            status = main(words, environment={**self.environment, **variables}, now=now)
+            status = main(words, environment={**self.environment, **(env or {}), **variables}, now=now)
         except SystemExit as ended:  # argparse ends the process itself
             status = ended.code if isinstance(ended.code, int) else 1
         captured = self.capture.readouterr()

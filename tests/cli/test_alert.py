@@ -126,9 +126,9 @@ def test_on_a_table_it_is_the_same(shell: Shell, monkeypatch: pytest.MonkeyPatch
         world.metric_goes_bad("DiskFull", instance="db-1")
         world.advance(minutes=10)
         table = {"TOCSIN_TABLE": store.table_name, "AWS_REGION": "eu-west-1"}
-        shown = shell.run("alert", "query", "-o", "extended", now=ASKED_AT, **table)
+        shown = shell.run("alert", "query", "-o", "extended", now=ASKED_AT, env=table)
         assert f"active  {world.incident().id} (open)" in shown.out, shown.all
-        ran = shell.run("alert", "ack", "DiskFull", "--by", "ann", now=ASKED_AT, **table)
+        ran = shell.run("alert", "ack", "DiskFull", "--by", "ann", now=ASKED_AT, env=table)
         assert ran.out.endswith("DiskFull: acknowledged by ann at 2026-11-20T03:10:00Z\n"), ran.all
         assert world.incident().changed_by == "ann"
 

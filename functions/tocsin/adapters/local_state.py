@@ -111,15 +111,13 @@ def read(path: Path, *, now: datetime) -> LocalStore:
 
 
 def _take(lock: int, path: Path, patience_seconds: float, sleep: Callable[[float], None]) -> None:
-    left = patience_seconds
-    while True:
+    for attempt in range(math.ceil(patience_seconds / _POLL_SECONDS) + 1):
+        if attempt:
+            sleep(_POLL_SECONDS)
         with suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
-        if left <= 0:
-            raise StateBusyError(f"{path}: another run is using the state; nothing was done")
-        sleep(_POLL_SECONDS)
-        left -= _POLL_SECONDS
+    raise StateBusyError(f"{path}: another run is using the state; nothing was done")
 
 
 def _load(path: Path, *, now: datetime, saves: bool) -> LocalStore:

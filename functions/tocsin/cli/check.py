@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from .. import config as configuration_files
@@ -25,6 +26,7 @@ from .failures import FAILED, lines_of
 from .session import Session, in_folder, load_configuration
 
 PROMTOOL_SECONDS = 60
+_PLACE = re.compile(r"(\d+):(\d+): ")
 _NOT_A_REASON = re.compile(r"^\s*(Checking .*|FAILED:?|SUCCESS: .*|)$")
 
 
@@ -41,7 +43,11 @@ def config(arguments: argparse.Namespace, session: Session) -> int:
         for name, text in _for_promtool(found, files).items():
             path = Path(folder) / "rules.yml"
             path.write_text(text, encoding="utf-8")
-            problems += [in_folder(workplace, Problem(name, None, line)) for line in promtool(path)]
+            found_here = promtool(path, name)
+            # Threshold rules are in no file that promtool could name a line of.
+            is_file = name in files and name != configuration_files.TOCSIN
+            for each in found_here:
+                problems.append(in_folder(workplace, each if is_file else replace(each, line=None, column=None)))
     print("\n".join(_summary(found)))
     return _report(problems, _warnings(found, workplace))
 
@@ -59,14 +65,14 @@ def rules(arguments: argparse.Namespace, session: Session) -> int:
         except OSError as error:
             problems.append(Problem(name, None, f"cannot be read: {error.strerror}"))
             continue
-        problems += [Problem(name, None, line) for line in promtool(Path(name))]
+        problems += promtool(Path(name), name)
         warnings += _rule_warnings(groups)
         print(f"{name}: {_count_rules(groups)}")
     return _report(problems, warnings)
 
 
-def promtool(path: Path) -> list[str]:
-    """Return what promtool has against a rule file; nothing where there is no promtool."""
+def promtool(path: Path, name: str) -> list[Problem]:
+    """Return what promtool has against a rule file, which is told by this name; nothing without a promtool."""
     program = shutil.which("promtool")
     if program is None:
         return []
@@ -79,11 +85,19 @@ def promtool(path: Path) -> list[str]:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return [f"promtool did not answer: {error}"]
+        return [Problem(name, None, f"promtool did not answer: {error}")]
     if ran.returncode == 0:
         return []
     lines = [line for line in (ran.stdout + ran.stderr).splitlines() if not _NOT_A_REASON.match(line)]
-    return [f"promtool: {line.strip().removeprefix(f'{path}: ')}" for line in lines] or ["promtool refuses the file"]
+    said = [line.strip().removeprefix(f"{path}: ") for line in lines] or ["the file is refused"]
+    return [_problem(name, line) for line in said]
+
+
+def _problem(name: str, line: str) -> Problem:
+    place = _PLACE.match(line)
+    if place is None:
+        return Problem(name, None, f"promtool: {line}")
+    return Problem(name, int(place[1]), f"promtool: {line[place.end() :]}", int(place[2]))
 
 
 def _files(workplace: Workplace) -> Mapping[str, bytes]:

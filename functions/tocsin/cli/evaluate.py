@@ -245,7 +245,7 @@ def _show_rules(task: _Task, outcomes: Sequence[RuleOutcome], rules: Rules) -> b
     verdicts = []
     for rule in task.rules:
         outcome = by_key.pop(rule.key, None)
-        shown = _skipped(rule, rules, task.now) if outcome is None else verdict(outcome, bare, now=task.now)
+        shown = _skipped(task, rule, rules) if outcome is None else verdict(outcome, bare, now=task.now)
         verdicts.append(shown)
         _show(task, shown, outcome)
     for outcome in by_key.values():
@@ -263,10 +263,11 @@ def _bare_values(task: _Task, outcomes: Sequence[RuleOutcome]) -> Mapping[RuleKe
     return {rule.key: result for rule, result in zip(quiet, results, strict=True)}
 
 
-def _skipped(rule: Rule, rules: Rules, now: datetime) -> Verdict:
-    record = rules.load_rules(now=now).get(rule.key)
+def _skipped(task: _Task, rule: Rule, rules: Rules) -> Verdict:
+    record = rules.load_rules(now=task.now).get(rule.key)
     at = format_time(record.changed_at) if record and record.changed_at else "a later time"
-    return Verdict(Tag.SKIPPED, rule.name, f"its state is of {at}; --state none forgets it")
+    hint = "" if task.workplace.settings.get("TOCSIN_TABLE") else "; --state none looks at it without its past"
+    return Verdict(Tag.SKIPPED, rule.name, f"its state is already that of {at}{hint}")
 
 
 def _show(task: _Task, shown: Verdict, outcome: RuleOutcome | None) -> None:

@@ -41,10 +41,11 @@ def main(
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:  # the bulkhead between our errors and a person
-        return _say(error)
+        return say(error)
 
 
-def _say(error: Exception) -> int:
+def say(error: Exception) -> int:
+    """Print an error, and return the exit status that it means."""
     from .failures import lines_of, status_of
 
     for line in lines_of(error):

@@ -12,9 +12,11 @@ from ..core.grouping import GroupState
 from ..core.routing import GroupId, GroupIdentity
 from ..ports import Groups, Incidents, Rules
 
+GROUPS = 1000
+
 
 class Rehearsal(MemoryStore):
-    """Takes each group and incident from the real store when it is first asked for."""
+    """Takes what is due from the real store, and any other group or incident when it is first asked for."""
 
     def __init__(self, rules: Rules, groups: Groups, incidents: Incidents, *, now: datetime) -> None:
         super().__init__()
@@ -22,6 +24,8 @@ class Rehearsal(MemoryStore):
         self._real_incidents = incidents
         self._now = now
         self.rules.update(rules.load_rules(now=now))
+        for group in groups.overdue(before=now, limit=GROUPS):
+            self._fetch(group)
 
     def tell(self, identity: GroupIdentity, alerts: Sequence[Alert], *, first_flush_at: datetime) -> None:
         self._fetch(identity.id)
