@@ -181,6 +181,14 @@ def _escalation_decided(fields: Mapping[str, Any]) -> tuple[Kind, str, str] | No
     return Kind.STEP, f"the escalation of {fields['incident']} ends", fields["reason"]
 
 
+def _invocation_failed(fields: Mapping[str, Any]) -> tuple[Kind, str, str]:
+    """Two looks at a group may publish the same notification at once: the second waits, and drops it (law 7)."""
+    error, function = str(fields["error"]), fields.get("service", "a function")
+    if error.startswith("DeliveryInProgressError"):
+        return Kind.GROUP, f"{function}: the same notification twice at once; one of them waits", "claimed by the other"
+    return Kind.PROBLEM, f"{function}: invocation_failed", error
+
+
 def _incident_opened(fields: Mapping[str, Any]) -> tuple[Kind, str, str]:
     return Kind.GROUP, f"incident {fields['incident']} opens: {fields['title']}", f"policy {fields['policy']}"
 
@@ -201,6 +209,7 @@ _TELLERS: Mapping[str, Callable[[Mapping[str, Any]], tuple[Kind, str, str] | Non
     "incident_opened": _incident_opened,
     "incident_closed": _incident_closed,
     "rule_failing": _rule_failing,
+    "invocation_failed": _invocation_failed,
 }
 
 

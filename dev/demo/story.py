@@ -215,14 +215,14 @@ STEPS = (
         _not_told(ERRORS, "firing", EMAIL_ONCALL, SLACK_CRITICAL),
     ),
     Step(
-        "The state machine of the acknowledged incident ends without a further step",
-        12,
-        _not_stopped(SLOW, Why.ACKNOWLEDGED),
-    ),
-    Step(
         "Step 3 of the errors reaches PagerDuty and the manager",
         12,
         _not_told(ERRORS, "firing", PAGERDUTY_ONCALL, EMAIL_MANAGER),
+    ),
+    Step(
+        "The state machine of the acknowledged incident ends without a further step",
+        12,
+        _not_stopped(SLOW, Why.ACKNOWLEDGED),
     ),
     Step(
         "Step 4 reaches the executives' PagerDuty, and the climb is at its end",
