@@ -1,7 +1,7 @@
 """Cold starts: INIT REPORT of each built function in Lambda's runtime, beside a bare handler with boto3 and a client.
 
-Five of each, in turns so that what else the machine does hits all alike, and their median. Start and first event together
-are measured as well: what a function does not build at its start, it builds then. The AWS behind it is the local one.
+Five of each, in turns so that what else the machine does hits all alike, and their median. Start and first event
+together are measured as well: what a function does not build at its start, it builds then. AWS is the local one.
 """
 
 from __future__ import annotations

@@ -167,7 +167,7 @@ class Bench:
 def _metered(table_class: Any) -> Callable[[Any, Bench], Any]:
     """Return a table whose calls are counted; what a write found and left is read beside the meter."""
 
-    class Metered(table_class):  # type: ignore[misc]
+    class Metered(table_class):
         def __init__(self, client: Any, bench: Bench) -> None:
             super().__init__("bench", lambda: client)
             self._bench = bench
