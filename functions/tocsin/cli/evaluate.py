@@ -265,7 +265,7 @@ def _bare_values(task: _Task, outcomes: Sequence[RuleOutcome]) -> Mapping[RuleKe
 
 def _skipped(task: _Task, rule: Rule, rules: Rules) -> Verdict:
     record = rules.load_rules(now=task.now).get(rule.key)
-    at = format_time(record.changed_at) if record and record.changed_at else "a later time"
+    at = format_time(record.changed_at.replace(microsecond=0)) if record and record.changed_at else "a later time"
     hint = "" if task.workplace.settings.get("TOCSIN_TABLE") else "; --state none looks at it without its past"
     return Verdict(Tag.SKIPPED, rule.name, f"its state is already that of {at}{hint}")
 

@@ -140,6 +140,6 @@ def details(outcome: RuleOutcome, configuration: Configuration) -> Iterator[str]
         state = alert.state.value if key in outcome.active else "over"
         routes = routes_for(configuration.root, alert.labels, rule.receivers)
         receivers = ", ".join(dict.fromkeys(route.receiver for route in routes)) or "nobody"
-        since = format_time(alert.fired_at or alert.active_at)
+        since = format_time((alert.fired_at or alert.active_at).replace(microsecond=0))
         yield f"{alert.labels} {value_text(alert.value)}, {state} since {since}"
         yield f"  routed to {receivers}; {', then '.join(reasons.get(key, ['unchanged']))}"

@@ -143,7 +143,7 @@ def _who_has_it(acted: Acted) -> str:
     """Return a phrase such as `already acknowledged by ann at 2026-11-20T03:00:00Z (looking)`."""
     incident = acted.incident
     said = acted.refusal.value if acted.refusal else incident.state.value
-    at = f" at {format_time(incident.changed_at)}" if incident.changed_at else ""
+    at = f" at {format_time(incident.changed_at.replace(microsecond=0))}" if incident.changed_at else ""
     comment = f" ({incident.comment})" if incident.comment else ""
     return f"{said} by {incident.changed_by or 'nobody'}{at}{comment}"
 
