@@ -13,7 +13,7 @@ import pytest
 from dev.receivers import Receivers
 from tests.adapters.endpoint import Answered, Endpoint, vector
 from tests.functions.deployment import FUNCTIONS, Deployment, allowed_actions
-from tests.functions.happenings import BAD, RULE, queue_event, read, shipped
+from tests.functions.happenings import BAD, RULE, api_event, queue_event, read, shipped
 from tocsin.core.notifications import format_time
 from tocsin.errors import DeliveryError, EventError, SettingsError
 
@@ -433,8 +433,11 @@ def test_each_function_may_do_what_it_does(deployed: Deployment, metrics: Endpoi
             event = aimed(read(f"{function}_{status}"), receivers)
             deployed.invoke(function, event)
             deployed.invoke(function, event)
+    deployed.invoke("api", api_event("GET", "/api/v2/alerts"))
+    taken = deployed.invoke("api", api_event("POST", f"/api/v1/incidents/{incident}/acknowledge", body={}))
+    assert taken["statusCode"] == 200
     metrics.say({})
     deployed.invoke("evaluate", tick(30))
     used = {function: actions - allowed_actions(FUNCTIONS[function]) for function, actions in deployed.actions.items()}
-    assert used == {function: set() for function in used}
+    assert used == {function: set() for function in FUNCTIONS}
     assert "dynamodb:DeleteItem" in deployed.actions["notify_slack"], "deliveries are confirmed"
