@@ -157,10 +157,11 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class TemplateContext:
-    """What rule templates may refer to besides the alert."""
+    """What rule templates may refer to besides the alert; `query` asks the metrics endpoint, at the evaluation's time."""
 
     external_labels: Mapping[str, str] = field(default_factory=dict)
     external_url: str = ""
+    query: templates.Query | None = None
 
 
 def is_due(group: RuleGroup, *, now: datetime, tick: timedelta) -> bool:
@@ -219,6 +220,7 @@ def _pending_alert(rule: Rule, sample: Sample, *, now: datetime, context: Templa
             external_labels=context.external_labels,
             external_url=context.external_url,
             now=now,
+            query=context.query,
         )
 
     labels = Labels({**own, **{n: expand(t) for n, t in rule.labels.items()}, ALERTNAME: rule.name})
