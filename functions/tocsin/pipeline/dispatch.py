@@ -171,14 +171,21 @@ def _publish(world: Dispatcher, entry: OutboxEntry, *, now: datetime) -> None:
     if full is None:
         world.log.error("notification_gone", notification=entry.subject, group=entry.group)
         world.groups.confirm(entry)
-    elif entry.awaits_confirmation:
+        return
+    # Marked first: of two looks beside each other, one publishes. What is lost on its way is soon told again.
+    marked = replace(entry, is_published=True, retry_at=now + LEAST_RETRY_AFTER)
+    if not world.groups.mark_published(entry, retry_at=marked.retry_at):
+        return
+    try:
         world.topic.publish(message_json(full))
-        retry_after = timedelta(seconds=full["retry_after_seconds"])
-        world.groups.mark_published(entry, retry_at=now + max(retry_after, LEAST_RETRY_AFTER))
-    # What SNS mails itself is claimed by nobody behind it, so whoever marks it first publishes it.
-    elif world.groups.mark_published(entry, retry_at=now + LEAST_RETRY_AFTER):
-        world.topic.publish(message_json(full))
+    except Exception:
+        world.groups.mark_published(marked, retry_at=now)
+        raise
+    retry_at = now + timedelta(seconds=full["retry_after_seconds"])
+    if not entry.awaits_confirmation:
         world.groups.confirm(entry)
+    elif retry_at > marked.retry_at:
+        world.groups.mark_published(marked, retry_at=retry_at)
 
 
 def _publish_again(world: Dispatcher, entry: OutboxEntry, *, is_newest: bool, now: datetime) -> None:
