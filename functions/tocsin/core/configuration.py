@@ -5,18 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 
 from .alerts import Alert
 from .cooldowns import DEFAULT_COOLDOWN, CooldownRule
 from .escalation import EscalationPolicy
+from .inhibition import InhibitRule
+from .intervals import TimeInterval
 from .receivers import Receiver
 from .routing import GroupIdentity, Route, identify_group, routes_for
 from .rules import Rule, RuleGroup
 
 
+# How long an alert that was posted without an end counts as firing after its last post.
+DEFAULT_RESOLVE_TIMEOUT = timedelta(minutes=5)
+
+
+class Compatibility(StrEnum):
+    """Whether faults of Alertmanager that its users complain of are repeated."""
+
+    TOCSIN = "tocsin"
+    ALERTMANAGER = "alertmanager"
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """One consistent configuration; `digest` names its text, `routes_digest` what decides where alerts go."""
+    """One consistent configuration; `digest` names its text, `routes_digest` what decides where alerts go.
+
+    `templates` are the texts of the notification templates' files by name, in the order in which they are read;
+    `warnings` is what is odd and no reason to refuse, one line each.
+    """
 
     digest: str
     routes_digest: str
@@ -27,6 +45,12 @@ class Configuration:
     cooldowns: tuple[CooldownRule, ...] = ()
     default_cooldown: timedelta = DEFAULT_COOLDOWN
     external_labels: Mapping[str, str] = field(default_factory=dict)
+    inhibit_rules: tuple[InhibitRule, ...] = ()
+    time_intervals: Mapping[str, tuple[TimeInterval, ...]] = field(default_factory=dict)
+    templates: Mapping[str, str] = field(default_factory=dict)
+    resolve_timeout: timedelta = DEFAULT_RESOLVE_TIMEOUT
+    compatibility: Compatibility = Compatibility.TOCSIN
+    warnings: tuple[str, ...] = ()
 
     def rules(self) -> tuple[Rule, ...]:
         """Return the alerting rules of all groups, in the order of the files."""

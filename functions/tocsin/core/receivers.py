@@ -17,17 +17,42 @@ IntegrationKey = NewType("IntegrationKey", str)
 
 
 class Kind(StrEnum):
-    """The integrations that can be sent to."""
+    """Alertmanager's integrations."""
 
     SLACK = "slack"
     PAGERDUTY = "pagerduty"
     EMAIL = "email"
     SNS = "sns"
+    DISCORD = "discord"
+    INCIDENTIO = "incidentio"
+    JIRA = "jira"
+    MATTERMOST = "mattermost"
+    MSTEAMS = "msteams"
+    MSTEAMSV2 = "msteamsv2"
+    OPSGENIE = "opsgenie"
+    PUSHOVER = "pushover"
+    ROCKETCHAT = "rocketchat"
+    TELEGRAM = "telegram"
+    VICTOROPS = "victorops"
+    WEBEX = "webex"
+    WEBHOOK = "webhook"
+    WECHAT = "wechat"
+
+    @property
+    def honoured(self) -> bool:
+        """Say whether there is a sender for it; configuration that uses another one is refused."""
+        return self in _HONOURED
+
+
+_HONOURED = frozenset({Kind.SLACK, Kind.PAGERDUTY, Kind.EMAIL, Kind.SNS})
 
 
 @dataclass(frozen=True, slots=True)
 class Integration:
-    """One block under a receiver; `settings` are plain JSON values, secrets only as references."""
+    """One block under a receiver; `settings` are plain JSON values, secrets only as references.
+
+    They have Alertmanager's keys with its defaults and what `global` adds; durations are texts such as `1m30s`.
+    """
 
     receiver: str
     kind: Kind
@@ -46,3 +71,4 @@ class Receiver:
 
     name: str
     integrations: tuple[Integration, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)

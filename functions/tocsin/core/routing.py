@@ -1,7 +1,8 @@
 """The route tree: which receivers an alert goes to, and how it is grouped there.
 
-A child takes from its parent what it does not set itself. An alert descends to the deepest routes that match; a route
-is used itself only if none of its children matched. `continue` concerns siblings of the same level only.
+A child takes from its parent what it does not set itself, except for time intervals; its labels are put over its
+parent's. An alert descends to the deepest routes that match; a route is used itself only if none of its children
+matched. `continue` concerns siblings of the same level only.
 
 Source: https://github.com/prometheus/alertmanager/blob/main/dispatch/route.go
 """
@@ -19,6 +20,7 @@ from .matchers import Matcher, matches_all
 
 GroupId = NewType("GroupId", str)
 
+NO_LABELS = Labels()
 DEFAULT_GROUP_WAIT = timedelta(seconds=30)
 DEFAULT_GROUP_INTERVAL = timedelta(minutes=5)
 DEFAULT_REPEAT_INTERVAL = timedelta(hours=4)
@@ -37,6 +39,9 @@ class RouteSpec:
     repeat_interval: timedelta | None = None
     continue_: bool = False
     routes: tuple[RouteSpec, ...] = ()
+    mute_time_intervals: tuple[str, ...] = ()
+    active_time_intervals: tuple[str, ...] = ()
+    labels: Labels = NO_LABELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,9 @@ class Route:
     repeat_interval: timedelta = DEFAULT_REPEAT_INTERVAL
     continue_: bool = False
     routes: tuple[Route, ...] = ()
+    mute_time_intervals: tuple[str, ...] = ()
+    active_time_intervals: tuple[str, ...] = ()
+    labels: Labels = NO_LABELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,9 @@ def _derive(spec: RouteSpec, parent: Route) -> Route:
         group_interval=parent.group_interval if spec.group_interval is None else spec.group_interval,
         repeat_interval=parent.repeat_interval if spec.repeat_interval is None else spec.repeat_interval,
         continue_=spec.continue_,
+        mute_time_intervals=spec.mute_time_intervals,
+        active_time_intervals=spec.active_time_intervals,
+        labels=parent.labels.with_(spec.labels),
     )
     return replace(route, routes=tuple(_derive(child, route) for child in spec.routes))
 
