@@ -11,10 +11,10 @@ Source: https://github.com/prometheus/alertmanager/blob/main/inhibit/inhibit.go
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from .labels import Fingerprint
+from .labels import Fingerprint, Labels, fingerprint
 from .matchers import Matcher, matches_all
 
 
@@ -38,13 +38,89 @@ class InhibitRule:
     targets: tuple[Matcher, ...] = ()
     name: str = ""
 
-    def matches_a_source(self, labels: Mapping[str, str]) -> bool:
+    def has_source(self, labels: Mapping[str, str]) -> bool:
+        """Say whether an alert with these labels would be a source while it fires."""
         return any(matches_all(source.matchers, labels) for source in self.sources)
 
 
 @dataclass(frozen=True, slots=True)
 class Inhibition:
-    """Why a target is inhibited: the rule, and for each of its sources one alert that fires."""
+    """Why a target is inhibited: the rule, and an alert that fires for each of its sources."""
 
     rule: InhibitRule
     sources: tuple[Fingerprint, ...]
+
+
+def can_inhibit(rules: Iterable[InhibitRule], labels: Mapping[str, str]) -> bool:
+    """Say whether an alert with these labels may inhibit others, so that a copy is kept among the inhibitors."""
+    return any(rule.has_source(labels) for rule in rules)
+
+
+def inhibiting(rules: Sequence[InhibitRule], target: Labels, firing: Iterable[Labels]) -> tuple[Fingerprint, ...]:
+    """Return who inhibits one target, as `Inhibitors.inhibiting` does; for several targets build that once."""
+    return Inhibitors(rules, ((fingerprint(labels), labels) for labels in firing)).inhibiting(target)
+
+
+class Inhibitors:
+    """The firing alerts that can inhibit, indexed by rule, source and equal labels; immutable once built.
+
+    A question costs the matchers of the rules' targets, however many alerts fire.
+    """
+
+    __slots__ = ("_rules",)
+
+    def __init__(self, rules: Iterable[InhibitRule], firing: Iterable[tuple[Fingerprint, Labels]]) -> None:
+        alerts = sorted(firing, key=lambda alert: alert[0])
+        self._rules = [(rule, [_index(rule, source, alerts) for source in rule.sources]) for rule in rules]
+
+    def inhibiting(self, target: Labels) -> tuple[Fingerprint, ...]:
+        """Return the alerts that inhibit a target, one for each source of the rules that apply; empty if none does."""
+        found = (alert for inhibition in self.explain(target) for alert in inhibition.sources)
+        return tuple(dict.fromkeys(found))
+
+    def explain(self, target: Labels) -> tuple[Inhibition, ...]:
+        """Return every rule that inhibits a target, in the order of the rules, with the alerts that make it."""
+        return tuple(self._inhibitions(target))
+
+    def _inhibitions(self, target: Labels) -> Iterator[Inhibition]:
+        for rule, indexes in self._rules:
+            if not matches_all(rule.targets, target):
+                continue
+            one_sided = rule.has_source(target)
+            sources = zip(rule.sources, indexes, strict=True)
+            found = [_find(source, index, target, one_sided=one_sided) for source, index in sources]
+            if found and None not in found:
+                yield Inhibition(rule, tuple(dict.fromkeys(alert for alert in found if alert is not None)))
+
+
+@dataclass(slots=True)
+class _Bucket:
+    """Of the alerts with the same equal labels, the first, and the first that is not a target of the rule itself."""
+
+    first: Fingerprint
+    first_one_sided: Fingerprint | None = None
+
+
+_Index = dict[tuple[str, ...], _Bucket]
+
+
+def _index(rule: InhibitRule, source: InhibitSource, alerts: Iterable[tuple[Fingerprint, Labels]]) -> _Index:
+    index: _Index = {}
+    for alert, labels in alerts:
+        if not matches_all(source.matchers, labels):
+            continue
+        bucket = index.setdefault(_values(source, labels), _Bucket(alert))
+        if bucket.first_one_sided is None and not matches_all(rule.targets, labels):
+            bucket.first_one_sided = alert
+    return index
+
+
+def _values(source: InhibitSource, labels: Labels) -> tuple[str, ...]:
+    return tuple(labels.get(name, "") for name in source.equal)
+
+
+def _find(source: InhibitSource, index: _Index, target: Labels, *, one_sided: bool) -> Fingerprint | None:
+    bucket = index.get(_values(source, target))
+    if bucket is None:
+        return None
+    return bucket.first_one_sided if one_sided else bucket.first
