@@ -35,8 +35,8 @@ check: $(READY) prometheus ## Format, lint, strict types, template, rules
 up: $(READY) prometheus ## Keep the local stack running and print its addresses
 	@$(BIN)/python -m dev.stack
 
-invoke: $(READY) ## Run one function on one event: make invoke FUNCTION=EvaluateFunction EVENT=events/evaluate/schedule.json
-	@test -n "$(FUNCTION)" -a -n "$(EVENT)" || { echo "usage: make invoke FUNCTION=EvaluateFunction EVENT=events/…json" >&2; exit 2; }
+invoke: $(READY) ## Run one function on one event: make invoke FUNCTION=EvaluateFunction EVENT=events/evaluate_schedule.json
+	@test -n "$(FUNCTION)" -a -n "$(EVENT)" || { echo "usage: make invoke FUNCTION=EvaluateFunction EVENT=events/NAME.json" >&2; exit 2; }
 	@$(BIN)/python -m dev.invoke "$(FUNCTION)" "$(EVENT)"
 
 build: $(READY) ## Build what is deployed, into .aws-sam (arm64, python3.13)

@@ -1,6 +1,6 @@
 """`make invoke`: one built function, in Lambda's runtime emulator, on one event, with the local AWS behind it.
 
-    python -m dev.invoke EvaluateFunction events/evaluate/schedule.json [Parameter=value …]
+    python -m dev.invoke EvaluateFunction events/evaluate_schedule.json [Parameter=value …]
 
 The function's log goes to stderr and its answer to stdout. The exit status is 1 when the function failed, 2 when there
 was nothing sensible to run. What the function sends stays in the local queues and topics: no other function runs.
