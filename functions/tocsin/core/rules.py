@@ -157,7 +157,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class TemplateContext:
-    """What rule templates may refer to besides the alert; `query` asks the metrics endpoint, at the evaluation's time."""
+    """What rule templates may refer to besides the alert; `query` asks the metrics endpoint."""
 
     external_labels: Mapping[str, str] = field(default_factory=dict)
     external_url: str = ""
