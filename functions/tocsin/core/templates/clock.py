@@ -10,14 +10,14 @@ from datetime import UTC, datetime, timedelta
 from tocsin.core.templates.values import Function, Value
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MONTHS = (
+MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DEFAULT_LAYOUT = "2006-01-02 15:04:05.999999999 -0700 MST"
 
-_LAYOUT = re.compile(
+LAYOUT_ITEM = re.compile(
     r"January|Jan(?![a-z])|Monday|Mon(?![a-z])|MST|2006|Z07:00:00|Z070000|Z07:00|Z0700|Z07"
     r"|-07:00:00|-070000|-07:00|-0700|-07|002|__2|_2(?!006)|01|02|03|04|05|06|15|PM|pm"
     r"|[.,]0+(?!\d)|[.,]9+(?!\d)|1|2|3|4|5"
@@ -31,12 +31,12 @@ def _twelve(moment: datetime) -> int:
 _FIELDS: dict[str, Callable[[datetime], str]] = {
     "2006": lambda t: f"{t.year:04d}",
     "06": lambda t: f"{t.year % 100:02d}",
-    "January": lambda t: _MONTHS[t.month - 1],
-    "Jan": lambda t: _MONTHS[t.month - 1][:3],
+    "January": lambda t: MONTHS[t.month - 1],
+    "Jan": lambda t: MONTHS[t.month - 1][:3],
     "01": lambda t: f"{t.month:02d}",
     "1": lambda t: str(t.month),
-    "Monday": lambda t: _WEEKDAYS[t.weekday()],
-    "Mon": lambda t: _WEEKDAYS[t.weekday()][:3],
+    "Monday": lambda t: WEEKDAYS[t.weekday()],
+    "Mon": lambda t: WEEKDAYS[t.weekday()][:3],
     "02": lambda t: f"{t.day:02d}",
     "_2": lambda t: f"{t.day:2d}",
     "2": lambda t: str(t.day),
@@ -57,7 +57,7 @@ _FIELDS: dict[str, Callable[[datetime], str]] = {
 
 def format_time(moment: datetime, layout: str) -> str:
     """Return a time in a layout that shows how Mon Jan 2 15:04:05 MST 2006 would look."""
-    return _LAYOUT.sub(lambda found: _field(moment, found.group()), layout)
+    return LAYOUT_ITEM.sub(lambda found: _field(moment, found.group()), layout)
 
 
 def _field(moment: datetime, item: str) -> str:
@@ -95,7 +95,7 @@ class Month(_Named):
     go_type = "time.Month"
 
     def go_string(self) -> str:
-        return _MONTHS[int(self) - 1]
+        return MONTHS[int(self) - 1]
 
 
 class Weekday(_Named):
@@ -105,7 +105,7 @@ class Weekday(_Named):
     go_type = "time.Weekday"
 
     def go_string(self) -> str:
-        return _WEEKDAYS[int(self) - 1]
+        return WEEKDAYS[int(self) - 1]
 
 
 class Duration(_Named):

@@ -41,14 +41,16 @@ def execute(
     variables: Mapping[str, object] | None = None,
     missing_key: MissingKey = MissingKey.ZERO,
     show: Callable[[object], str] = print_value,
+    literal: Callable[[str], str] = str,
     limits: Limits = Limits(),  # noqa: B008 (it is a tuple, immutable)
 ) -> str:
     """Return the text that a template makes of its data; TemplateError where it cannot.
 
     `functions` must include those of the language that the template uses (`language.FUNCTIONS`), `variables` are
-    those it was parsed with, with their `$`. `show` makes text of the values that actions print: an escaper's place.
+    those it was parsed with, with their `$`. `show` makes text of the values that actions print: an escaper's place;
+    `literal` is given the text between the actions, in the order of writing, and returns what is written of it.
     """
-    run = _Run(template, functions, missing_key, show, limits)
+    run = _Run(template, functions, missing_key, show, literal, limits)
     try:
         run.invoke(template.main, data, dict(variables or {}), depth=0)
     except RecursionError:
@@ -65,12 +67,14 @@ class _Run:
         functions: Mapping[str, Function],
         missing_key: MissingKey,
         show: Callable[[object], str],
+        literal: Callable[[str], str],
         limits: Limits,
     ) -> None:
         self.template = template
         self.functions = functions
         self.missing_key = missing_key
         self.show = show
+        self.literal = literal
         self.limits = limits
         self.buffer = Buffer(limits.characters)
         self.steps = 0
@@ -105,7 +109,7 @@ class _Invocation:
     def statement(self, dot: object, node: nodes.Node) -> None:
         match node:
             case nodes.Text(text=text):
-                self.run.buffer.write(text)
+                self.run.buffer.write(self.run.literal(text))
             case nodes.Action(pipeline=pipeline):
                 self.action(dot, pipeline)
             case nodes.If() | nodes.With():
