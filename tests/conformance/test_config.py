@@ -6,7 +6,7 @@ import pytest
 
 from tests.conformance.cases import load_cases, of_kind
 from tocsin.config import check_alertmanager
-from tocsin.config.receivers import INLINE_SECRETS
+from tocsin.config.blocks import INLINE_SECRETS
 from tocsin.errors import ConfigError
 
 CASES = load_cases("config.json")

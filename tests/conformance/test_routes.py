@@ -10,7 +10,7 @@ import yaml
 
 from tests.conformance.cases import load_cases, of_kind
 from tocsin.config.alertmanager import read_alertmanager
-from tocsin.config.receivers import INLINE_SECRETS
+from tocsin.config.blocks import INLINE_SECRETS
 from tocsin.config.substitution import Substitution
 from tocsin.core.labels import Labels
 from tocsin.core.routing import identify_group, match_routes

@@ -1,10 +1,13 @@
 """Configuration: files → core values, with every error told by its file, line and reason, all of them at once.
 
-    documents, substitution, blocks    YAML with its places; `${NAME:-default}`; one mapping checked at a time
-    rule_files                         Prometheus's rules
-    alertmanager, receivers            the route tree and who can be told
-    tocsin_yml, threshold_rules        what is ours: threshold rules, cooldowns, escalation
-    loading                            one consistent Configuration of all files
+    documents, substitution, values, blocks     YAML with its places; `${NAME:-default}`; one key, one mapping at a time
+    rule_files                                  Prometheus's rules
+    alertmanager, global_settings, routes, matching, inhibit_rules, time_intervals, receivers, integrations,
+    http_client, notification_templates, observability
+                                                alertmanager.yml, everything that its format knows
+    not_yet, undeliverable                      what of that is refused: not honoured yet, or no receiver takes it
+    tocsin_yml, threshold_rules                 what is ours: threshold rules, cooldowns, escalation
+    loading                                     one consistent Configuration of all files
 
 This module imports none of them: YAML, pydantic and RE2 are loaded when configuration is, so that a function which only
 delivers what is already decided starts without them.
@@ -22,11 +25,16 @@ from ..errors import ConfigError, Problem
 ALERTMANAGER = "alertmanager.yml"
 TOCSIN = "tocsin.yml"
 RULES = "rules/"
+TEMPLATES = "templates/"
 YAML_SUFFIXES = (".yml", ".yaml")
+TEMPLATE_SUFFIX = ".tmpl"
 
 
 def load(source: Mapping[str, bytes], *, environment: Mapping[str, str]) -> Configuration:
-    """Return the configuration of files by name: alertmanager.yml, tocsin.yml, rules/*.yml. Raises ConfigError."""
+    """Return the configuration of files by name. Raises ConfigError.
+
+    The names are alertmanager.yml, tocsin.yml, rules/*.yml and templates/*.tmpl.
+    """
     from .loading import load_configuration
 
     return load_configuration(source, environment=environment)
@@ -39,11 +47,21 @@ def check_rules(name: str, content: bytes) -> tuple[RuleGroup, ...]:
     return check(name, content)
 
 
-def check_alertmanager(name: str, content: bytes, *, environment: Mapping[str, str]) -> None:
-    """Check an alertmanager.yml by itself. Raises ConfigError."""
+def check_alertmanager(
+    name: str,
+    content: bytes,
+    *,
+    environment: Mapping[str, str],
+    template_files: Mapping[str, str] | None = None,
+    honour_all: bool = False,
+) -> tuple[str, ...]:
+    """Check an alertmanager.yml by itself and return what is odd about it. Raises ConfigError.
+
+    With `honour_all` the verdict is Alertmanager's: what is not honoured yet is no reason to refuse.
+    """
     from .loading import check_alertmanager as check
 
-    check(name, content, environment=environment)
+    return check(name, content, environment=environment, template_files=template_files, honour_all=honour_all)
 
 
 def check_tocsin(name: str, content: bytes, *, environment: Mapping[str, str]) -> None:
@@ -61,12 +79,13 @@ def compiled_rule_file(groups: tuple[RuleGroup, ...]) -> str:
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
-    """Return a folder's configuration files: the YAML files in it and below rules/, by their names inside it.
+    """Return a folder's configuration files by their names inside it: the YAML files in it and below rules/, templates.
 
     Raises ConfigError when there is no such folder.
     """
     if not folder.is_dir():
         raise ConfigError([Problem(str(folder), None, "there is no such folder")])
     paths = [*folder.iterdir(), *(folder / RULES).rglob("*")]
-    files = sorted(path for path in paths if path.suffix in YAML_SUFFIXES and path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+    files = [path for path in paths if path.suffix in YAML_SUFFIXES]
+    files += (folder / TEMPLATES).glob(f"*{TEMPLATE_SUFFIX}")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(files) if path.is_file()}

@@ -1,29 +1,34 @@
-"""Blocks: the mappings of configuration files, checked one by one, so that one mistake never hides another.
+"""Blocks: the mappings of configuration files, checked so that one mistake never hides another.
 
-A block is a pydantic model of one mapping without the blocks inside it. Every problem is told with its file, line and
-column, what was found and what was expected. A key that the original program knows and we don't honour yet is refused
-in those words: nothing in a file is ever ignored silently.
+A block is a pydantic model of one mapping and of the small ones inside it; lists of blocks that have problems of their
+own to tell are read one by one. Every problem is told with its file, line and column, what was found and what was
+expected. Nothing in a file is ever ignored silently.
 """
 
 from __future__ import annotations
 
 import difflib
-import math
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
-from typing import Annotated, Any, ClassVar, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from ..core.durations import parse_duration
-from ..core.matcher_syntax import is_label_name
 from ..errors import Problem
-from .documents import Document, Path, Place, Scalar
+from .documents import Document, Path
+from .values import describe
 
-_TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-_ADDRESS = re.compile(r"(?:[^<>]*<[^@\s<>,]+@[^@\s<>,]+>|[^@\s<>,]+@[^@\s<>,]+)")
+# The environment variable, and the key in a validation's context, that allow secrets in clear text.
+INLINE_SECRETS = "TOCSIN_ALLOW_INLINE_SECRETS"
+
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
 
 
 def words(text: str) -> frozenset[str]:
@@ -31,126 +36,81 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def describe(value: Any) -> str:
-    """Return what was found, in a word or as it was written."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list):
-        return "a list"
-    return repr(str(value))
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise ValueError(f"expected text, found {describe(value)}")
-    return str(value)
-
-
-def _filled(value: Any) -> str:
-    text = _text(value)
-    if not text.strip():
-        raise ValueError("expected a text that is not empty")
-    return text
-
-
-def _flag(value: Any) -> bool:
-    if isinstance(value, Scalar) and value.is_plain and value.lower() in _TRUTHS:
-        return _TRUTHS[value.lower()]
-    raise ValueError(f"expected true or false, found {describe(value)}")
-
-
-def _duration(value: Any) -> timedelta:
-    if not isinstance(value, str):
-        raise ValueError(f"expected a duration such as 30s, 5m or 1h30m, found {describe(value)}")
-    return parse_duration(str(value))
-
-
-def _positive_duration(value: Any) -> timedelta:
-    duration = _duration(value)
-    if not duration:
-        raise ValueError("expected a duration above zero")
-    return duration
-
-
-def _count(value: Any) -> int:
-    if isinstance(value, Scalar) and value.is_plain and re.fullmatch(r"[0-9]{1,9}", value):
-        return int(value)
-    raise ValueError(f"expected a whole number, found {describe(value)}")
-
-
-def parse_number(value: Any) -> float:
-    """Return the finite number that a scalar is; ValueError says what it is instead."""
-    if isinstance(value, str) and _NUMBER.fullmatch(value) and math.isfinite(float(value)):
-        return float(value)
-    raise ValueError(f"expected a number, found {describe(value)}")
-
-
-def _label_name(value: Any) -> str:
-    name = str(value)
-    if not is_label_name(name) or name == "__name__":
-        raise ValueError(f"not a valid label name: {name!r}")
-    return name
-
-
-def _list(value: Any) -> Any:
-    if not isinstance(value, list):
-        raise ValueError(f"expected a list, found {describe(value)}")
-    return value
-
-
-def _mapping(value: Any) -> Any:
-    if not isinstance(value, dict):
-        raise ValueError(f"expected a mapping, found {describe(value)}")
-    return value
-
-
-def _url(value: Any) -> str:
-    text = _text(value)
-    if not re.match(r"https?://[^/\s]+", text):
-        raise ValueError("expected a URL that begins with http:// or https://")
-    return text
-
-
-def _addresses(value: Any) -> str:
-    text = _filled(value)
-    if not all(_ADDRESS.fullmatch(part.strip()) for part in text.split(",")):
-        raise ValueError(f"expected e-mail addresses with commas between them, found {describe(value)}")
-    return text
-
-
-Text = Annotated[str, BeforeValidator(_text)]
-FilledText = Annotated[str, BeforeValidator(_filled)]
-Flag = Annotated[bool, BeforeValidator(_flag)]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-PositiveDuration = Annotated[timedelta, BeforeValidator(_positive_duration)]
-Count = Annotated[int, BeforeValidator(_count)]
-Number = Annotated[float, BeforeValidator(parse_number)]
-LabelName = Annotated[str, BeforeValidator(_label_name)]
-Url = Annotated[str, BeforeValidator(_url)]
-Addresses = Annotated[str, BeforeValidator(_addresses)]
-Texts = Annotated[list[FilledText], BeforeValidator(_list)]
-TextMap = Annotated[dict[str, Text], BeforeValidator(_mapping)]
-LabelMap = Annotated[dict[LabelName, Text], BeforeValidator(_mapping)]
-# A list or a mapping of blocks: read by its own turn.
-Blocks = Any
-
-
 class Block(BaseModel):
-    """One mapping; `known_to` and `not_honoured` say which further keys another program gives a meaning to."""
+    """One mapping: its keys by pydantic, and rules between them, which are looked at even where a key is wrong."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    known_to: ClassVar[str] = ""
-    not_honoured: ClassVar[frozenset[str]] = frozenset()
+    # A key that holds a secret → the key beside it that refers to one; of the two, one at most may be set.
+    secrets: ClassVar[Mapping[str, str]] = {}
+    # Of each group, one key at most may be set.
+    at_most_one: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    # Of each group, one key at least must be set; the first is what a person would write.
+    one_of: ClassVar[tuple[tuple[str, ...], ...]] = ()
 
     @classmethod
     def keys(cls) -> tuple[str, ...]:
         """Return the keys that the block takes."""
         return tuple(field.alias or name for name, field in cls.model_fields.items())
+
+    @classmethod
+    def between(cls, found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Give what is wrong between the keys that are set: the key, or nothing for the whole, and the reason."""
+        yield from ()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _check(cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        if not isinstance(value, dict):
+            raise ValueError(f"expected a mapping, found {describe(value)}")
+        keys = cls.keys()
+        details = [_detail((key,), _stranger(key, keys), "at_key") for key in value if key not in keys]
+        made: Self | None = None
+        try:
+            made = handler({key: each for key, each in value.items() if key in keys and each is not None})
+        except ValidationError as error:
+            details += [_again(each) for each in error.errors(include_url=False, include_input=False)]
+        found = {key: each for key, each in value.items() if each not in _NOTHING}
+        allows_secrets = bool((info.context or {}).get(INLINE_SECRETS))
+        for key, reason in cls.all_between(found, allows_secrets=allows_secrets):
+            details.append(_detail((key,) if key else (), reason, "at_key" if key else "value"))
+        if details or made is None:
+            raise ValidationError.from_exception_data(cls.__name__, details)
+        return made
+
+    @classmethod
+    def all_between(cls, found: Mapping[str, Any], *, allows_secrets: bool) -> Iterator[tuple[str, str]]:
+        for group in (*cls.secrets.items(), *cls.at_most_one):
+            present = [key for key in group if key in found]
+            if len(present) > 1:
+                yield present[0], f"at most one of {' and '.join(group)} may be set"
+        for clear, reference in cls.secrets.items():
+            if clear in found and reference not in found and not allows_secrets:
+                yield clear, secret_in_clear_text(clear, f"{reference}: secret:NAME#KEY")
+        for group in cls.one_of:
+            if not any(key in found for key in group):
+                yield "", f"{group[0]} is missing"
+        yield from cls.between(found)
+
+
+def secret_in_clear_text(key: str, instead: str) -> str:
+    """Return what is said of a secret that stands where everybody can read it; it is not repeated."""
+    return (
+        f"{key} is a secret in clear text: keep it in Secrets Manager and write"
+        f" `{instead}` ({INLINE_SECRETS}=true allows it on your own machine)"
+    )
+
+
+def _detail(where: tuple[int | str, ...], reason: str, kind: str) -> InitErrorDetails:
+    return InitErrorDetails(type=PydanticCustomError(kind, "{reason}", {"reason": reason}), loc=where, input=None)
+
+
+def _again(detail: Any) -> InitErrorDetails:
+    """Return an error of a block within, or of a key, as one of this block."""
+    context = detail.get("ctx", {})
+    reason = str(context.get("reason") or context.get("error") or detail["msg"])
+    kind = detail["type"] if detail["type"] in ("at_key", "missing") else "value"
+    return _detail(detail["loc"], reason, kind)
 
 
 AnyBlock = TypeVar("AnyBlock", bound=Block)
@@ -159,17 +119,23 @@ AnyBlock = TypeVar("AnyBlock", bound=Block)
 class Reading:
     """One document while it is read: gives its blocks and gathers the problems."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, *, allow_inline_secrets: bool = False) -> None:
         self.document = document
         self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+        self._context = {INLINE_SECRETS: allow_inline_secrets}
 
     def problem(self, path: Path, message: str, *, context: str = "", at_key: bool = False) -> None:
         """Note that what stands at a path is wrong."""
-        place = self.document.key_place(path) if at_key else self.document.place(path)
-        self.problem_at(place, f"{context}: {message}" if context else message)
+        self.problems.append(self._remark(path, message, context, at_key=at_key))
 
-    def problem_at(self, place: Place, message: str) -> None:
-        self.problems.append(Problem(self.document.file, place.line, message, place.column))
+    def warn(self, path: Path, message: str, *, context: str = "", at_key: bool = False) -> None:
+        """Note that what stands at a path is odd, and no reason to refuse the file."""
+        self.warnings.append(self._remark(path, message, context, at_key=at_key))
+
+    def _remark(self, path: Path, message: str, context: str, *, at_key: bool) -> Problem:
+        place = self.document.key_place(path) if at_key else self.document.place(path)
+        return Problem(self.document.file, place.line, f"{context}: {message}" if context else message, place.column)
 
     def block(self, model: type[AnyBlock], path: Path, *, context: str = "") -> AnyBlock | None:
         """Return the block at a path, or None when it has problems, which are noted."""
@@ -177,36 +143,24 @@ class Reading:
         if not isinstance(value, dict):
             self.problem(path, f"expected a mapping, found {describe(value)}", context=context)
             return None
-        has_strangers = self._refuse_unknown_keys(model, value, path, context)
-        known = {key: each for key, each in value.items() if key in model.keys() and each is not None}  # noqa: SIM118
         try:
-            block = model.model_validate(known)
+            return model.model_validate(value, context=self._context)
         except ValidationError as error:
             for detail in error.errors(include_url=False, include_input=False):
                 self._note(detail, path, context)
             return None
-        return None if has_strangers else block
-
-    def _refuse_unknown_keys(self, model: type[Block], value: dict[str, Any], path: Path, context: str) -> bool:
-        keys = model.keys()
-        has_strangers = False
-        for key in value:
-            if key in keys:
-                continue
-            if key in model.not_honoured and value[key] in (None, [], {}):
-                continue  # says nothing, so nothing is ignored
-            has_strangers = True
-            self.problem((*path, key), _stranger(model, key, keys), context=context, at_key=True)
-        return has_strangers
 
     def _note(self, detail: Any, path: Path, context: str) -> None:
         inner = tuple(step for step in detail["loc"] if step != "[key]")
-        is_key = detail["loc"][-1:] == ("[key]",)
+        is_key = detail["type"] == "at_key" or detail["loc"][-1:] == ("[key]",)
+        reason = detail["ctx"]["reason"]
         if detail["type"] == "missing":
-            self.problem(path, f"{inner[-1]} is missing", context=context)
-            return
-        reason = str(detail["ctx"]["error"]) if "error" in detail.get("ctx", {}) else detail["msg"]
-        self.problem((*path, *inner), f"{spell(inner)}: {reason}", context=context, at_key=is_key)
+            inner, reason = inner[:-1], f"{inner[-1]} is missing"
+        # A rule says which keys it is about, so what is left to say is the block within that they are in.
+        within = inner[:-1] if detail["type"] == "at_key" and inner else inner
+        self.problem(
+            (*path, *inner), f"{spell(within)}: {reason}" if within else reason, context=context, at_key=is_key
+        )
 
     def items(self, path: Path, *, context: str = "") -> Iterator[Path]:
         """Give the paths of a list's items; of none when it is absent, and a problem when it is no list."""
@@ -226,11 +180,8 @@ def spell(path: Path) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
 
 
-def _stranger(model: type[Block], key: str, keys: Sequence[str]) -> str:
-    if key in model.not_honoured:
-        return f"{key}: known to {model.known_to}, not honoured by Tocsin yet"
-    hint = did_you_mean(key, [*keys, *sorted(model.not_honoured)])
-    return f"unknown key {key!r}{hint or ' (expected one of ' + ', '.join(keys) + ')'}"
+def _stranger(key: str, keys: Sequence[str]) -> str:
+    return f"unknown key {key!r}{did_you_mean(key, keys) or ' (expected one of ' + ', '.join(keys) + ')'}"
 
 
 def did_you_mean(text: str, candidates: Iterable[str]) -> str:

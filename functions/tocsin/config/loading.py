@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ..core.configuration import Configuration
 from ..core.rules import RuleGroup
 from ..errors import ConfigError, Problem
-from . import ALERTMANAGER, RULES, TOCSIN, YAML_SUFFIXES
-from .alertmanager import read_alertmanager
+from . import ALERTMANAGER, RULES, TEMPLATE_SUFFIX, TEMPLATES, TOCSIN, YAML_SUFFIXES
+from .alertmanager import Alerting, read_alertmanager
 from .digests import digest_of_source, digest_of_value
+from .notification_templates import check_file as check_template_file
 from .rule_files import read_rule_file
 from .substitution import Substitution
 from .tocsin_yml import read_tocsin
+
+# The defaults, which stand beside the shipped configuration and are always there.
+SHIPPED_TEMPLATES = f"{TEMPLATES}default{TEMPLATE_SUFFIX}"
 
 
 def load_configuration(source: Mapping[str, bytes], *, environment: Mapping[str, str]) -> Configuration:
     """Return what the files say together. Raises ConfigError with all problems, in the order of the files."""
     substitution = Substitution(environment)
-    problems: list[Problem] = [
-        Problem(name, None, f"not a configuration file: expected {ALERTMANAGER}, {TOCSIN} or {RULES}*.yml")
-        for name in sorted(source)
-        if name not in (ALERTMANAGER, TOCSIN) and not is_rule_file(name)
-    ]
+    problems = [*_unknown_files(source)]
+    templates = _template_files(source, problems)
     alerting = None
     if ALERTMANAGER in source:
-        alerting = read_alertmanager(ALERTMANAGER, source[ALERTMANAGER], substitution, problems=problems)
+        alerting = read_alertmanager(
+            ALERTMANAGER, source[ALERTMANAGER], substitution, problems=problems, template_files=templates
+        )
+        if alerting is not None:
+            problems.extend(_broken(alerting.templates))
     else:
         problems.append(Problem(ALERTMANAGER, None, "the file is missing: it says where alerts go"))
     receivers = alerting.receivers if alerting else None
@@ -44,7 +49,57 @@ def load_configuration(source: Mapping[str, bytes], *, environment: Mapping[str,
         cooldowns=additions.cooldowns,
         default_cooldown=additions.default_cooldown,
         external_labels=additions.external_labels,
+        inhibit_rules=alerting.inhibit_rules,
+        time_intervals=alerting.time_intervals,
+        templates=alerting.templates,
+        resolve_timeout=alerting.resolve_timeout,
+        compatibility=additions.compatibility,
+        warnings=_warnings(alerting, templates),
     )
+
+
+def _unknown_files(source: Mapping[str, bytes]) -> Iterator[Problem]:
+    message = (
+        f"not a configuration file: expected {ALERTMANAGER}, {TOCSIN}, {RULES}*.yml or {TEMPLATES}*{TEMPLATE_SUFFIX}"
+    )
+    for name in sorted(source):
+        if name not in (ALERTMANAGER, TOCSIN) and not is_rule_file(name) and not is_template_file(name):
+            yield Problem(name, None, message)
+
+
+def _template_files(source: Mapping[str, bytes], problems: list[Problem]) -> dict[str, str]:
+    """Return the texts of the template files that are there."""
+    found: dict[str, str] = {}
+    for name in sorted(source):
+        if not is_template_file(name):
+            continue
+        try:
+            found[name] = source[name].decode("utf-8-sig")
+        except UnicodeDecodeError:
+            problems.append(Problem(name, None, "not UTF-8 text"))
+    return found
+
+
+def _broken(templates: Mapping[str, str]) -> Iterator[Problem]:
+    """Give the problems of template files; those that stand in an AMP definition are named as that does."""
+    for name, text in templates.items():
+        problem = check_template_file(name, text)
+        if problem is not None:
+            yield problem
+
+
+def _warnings(alerting: Alerting, templates: Mapping[str, str]) -> tuple[str, ...]:
+    unused = [
+        Problem(name, None, "no pattern of `templates` takes this file")
+        for name in templates
+        if name not in alerting.templates and name != SHIPPED_TEMPLATES
+    ]
+    return tuple(str(each) for each in in_order([*alerting.warnings, *unused]))
+
+
+def is_template_file(name: str) -> bool:
+    """Say whether a file's name is a template file's."""
+    return name.startswith(TEMPLATES) and name.endswith(TEMPLATE_SUFFIX)
 
 
 def is_rule_file(name: str) -> bool:
@@ -75,12 +130,23 @@ def check_rules(name: str, content: bytes) -> tuple[RuleGroup, ...]:
     return groups
 
 
-def check_alertmanager(name: str, content: bytes, *, environment: Mapping[str, str]) -> None:
-    """Check an alertmanager.yml by itself. Raises ConfigError."""
+def check_alertmanager(
+    name: str,
+    content: bytes,
+    *,
+    environment: Mapping[str, str],
+    template_files: Mapping[str, str] | None = None,
+    honour_all: bool = False,
+) -> tuple[str, ...]:
+    """Check an alertmanager.yml by itself and return what is odd about it. Raises ConfigError."""
     problems: list[Problem] = []
     substitution = Substitution(environment)
-    read_alertmanager(name, content, substitution, problems=problems)
+    alerting = read_alertmanager(
+        name, content, substitution, problems=problems, template_files=template_files, honour_all=honour_all
+    )
+    problems.extend(_broken(alerting.templates) if alerting else ())
     _raise_any([*problems, *substitution.problems])
+    return tuple(str(warning) for warning in in_order([*alerting.warnings])) if alerting else ()
 
 
 def check_tocsin(name: str, content: bytes, *, environment: Mapping[str, str]) -> None:

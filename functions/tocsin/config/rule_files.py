@@ -18,8 +18,9 @@ from pydantic import Field
 from ..core import templates
 from ..core.rules import RecordingRule, Rule, RuleGroup, RuleKey
 from ..errors import Problem
-from .blocks import Block, Blocks, Count, Duration, FilledText, LabelMap, Reading, Text
+from .blocks import Block, Reading
 from .documents import Path, read_document
+from .values import Blocks, Count, Duration, FilledText, LabelMap, Text
 
 _BRACKETS = {")": "(", "]": "[", "}": "{"}
 

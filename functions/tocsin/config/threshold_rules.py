@@ -25,9 +25,10 @@ from ..core import templates
 from ..core.durations import format_duration, parse_duration
 from ..core.rules import Rule, RuleKey, Threshold
 from ..core.thresholds import DEFAULT_DISPLAY, SIGNS, parse_display
-from .blocks import Block, Duration, FilledText, LabelMap, Number, Reading, Texts, Url, describe, parse_number
+from .blocks import Block, Reading
 from .documents import Path, Scalar
 from .rule_files import unbalanced
+from .values import Duration, FilledText, LabelMap, Number, Texts, Url, describe, parse_number
 
 GROUP = "thresholds"
 _DEFAULT_WINDOW = timedelta(minutes=5)

@@ -4,6 +4,7 @@ rules               threshold rules (threshold_rules.py)
 cooldown, cooldowns how long an alert that fires again is not told again
 escalation          policies: who is told next when nobody acknowledges
 external_labels     what templates know as $externalLabels
+compatibility       `alertmanager` repeats its faults, notification for notification; `tocsin` is right
 """
 
 from __future__ import annotations
@@ -11,21 +12,30 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from ..core.configuration import Compatibility
 from ..core.cooldowns import DEFAULT_COOLDOWN, CooldownRule
 from ..core.escalation import EscalationPolicy, Step
 from ..core.labels import ALERTNAME
 from ..core.matchers import Matcher, MatchType
 from ..core.rules import Rule, RuleGroup
 from ..errors import ConfigError, Problem
-from .alertmanager import read_matchers
-from .blocks import Block, Blocks, Duration, FilledText, LabelMap, Reading, Texts, did_you_mean
+from .blocks import Block, Reading, did_you_mean
 from .documents import Path, Scalar, read_document
+from .matching import read_matchers
 from .substitution import ANY_NAME, Substitution
 from .threshold_rules import GROUP, ThresholdRule, check_templates, check_threshold_rule, compile_rule
+from .values import Blocks, Duration, FilledText, LabelMap, Texts, describe
+
+
+def _compatibility(value: Any) -> Compatibility:
+    known = [each.value for each in Compatibility]
+    if value not in known:
+        raise ValueError(f"expected {' or '.join(known)}, found {describe(value)}")
+    return Compatibility(str(value))
 
 
 class _File(Block):
@@ -34,6 +44,7 @@ class _File(Block):
     cooldowns: Blocks = None
     escalation: Blocks = None
     external_labels: LabelMap = Field(default_factory=dict)
+    compatibility: Annotated[Compatibility, BeforeValidator(_compatibility)] = Compatibility.TOCSIN
 
 
 class _Cooldown(Block):
@@ -66,6 +77,7 @@ class Additions:
     cooldowns: tuple[CooldownRule, ...] = ()
     default_cooldown: timedelta = DEFAULT_COOLDOWN
     external_labels: Mapping[str, str] = field(default_factory=dict)
+    compatibility: Compatibility = Compatibility.TOCSIN
 
 
 def read_tocsin(
@@ -113,6 +125,7 @@ class _Reader:
             cooldowns=(*own_cooldowns, *cooldowns),
             default_cooldown=file.cooldown if file else DEFAULT_COOLDOWN,
             external_labels=file.external_labels if file else {},
+            compatibility=file.compatibility if file else Compatibility.TOCSIN,
         )
 
     def _items(self, path: Path, context: str = "") -> list[Path]:
