@@ -79,7 +79,7 @@ def _tick(answers: Sequence[bytes], *, before: Sequence[Sequence[bytes]]) -> flo
     taken = []
     for _ in range(ROUNDS):
         store, metrics = MemoryStore(), Answers(answers)
-        world = evaluate.Evaluator(metrics, store, store, MemoryTimers(), MemoryLog())
+        world = evaluate.Evaluator(metrics, store, store, store, MemoryTimers(), MemoryLog())
         for minute, earlier in enumerate(before):
             metrics.answers = earlier
             evaluate.run(world, loaded, now=START + timedelta(minutes=minute))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -109,13 +110,22 @@ class Bench:
         table = _metered(dynamodb.Table)(client, self)
         rules, groups = dynamodb.DynamoRules(table), dynamodb.DynamoGroups(table)
         incidents, deliveries = dynamodb.DynamoIncidents(table), dynamodb.DynamoDeliveries(table)
+        inhibitors, silences = dynamodb.DynamoInhibitors(table), dynamodb.DynamoSilences(table, re.compile)
         self.metrics, self.timers, self.topic = memory.MemoryMetrics(), memory.MemoryTimers(), memory.MemoryTopic()
         log = memory.MemoryLog()
         self.loaded = LoadedConfiguration(config.load(files, environment={}))
-        self.evaluator = Evaluator(self.metrics, rules, groups, self.timers, log)
+        self.evaluator = Evaluator(self.metrics, rules, groups, inhibitors, self.timers, log)
         self.escalations = memory.MemoryEscalations()
         self.dispatcher = Dispatcher(
-            memory.FixedConfigurations(self.loaded), groups, incidents, self.timers, self.topic, self.escalations, log
+            memory.FixedConfigurations(self.loaded),
+            groups,
+            incidents,
+            inhibitors,
+            silences,
+            self.timers,
+            self.topic,
+            self.escalations,
+            log,
         )
         self.escalator = Escalator(incidents, self.timers, log)
         self.notifier = Notifier(lambda notification, *, now: "ok", groups, deliveries, log)

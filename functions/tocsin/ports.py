@@ -13,10 +13,12 @@ from .core.configuration import Configuration
 from .core.escalation import Incident, IncidentId
 from .core.grouping import Flush, Group, GroupState
 from .core.labels import Fingerprint
+from .core.merging import Received
 from .core.notifications import Notification
 from .core.receivers import IntegrationKey
 from .core.routing import GroupId, GroupIdentity
 from .core.rules import ActiveAlert, RuleKey, Sample
+from .core.silences import Silence, SilenceId
 from .errors import QueryError
 
 
@@ -154,6 +156,73 @@ class Incidents(Protocol):
 
     def escalate(self, incident: Incident, receivers: Mapping[str, int], *, now: datetime) -> None:
         """Write the incident with its steps taken, and add receivers to its group, in one transaction."""
+        ...
+
+
+class Inhibitors(Protocol):
+    """Copies of the firing alerts that can inhibit others, so that a flush reads these and not every alert."""
+
+    def load_inhibitors(self, *, now: datetime) -> Sequence[Alert]:
+        """Return those that fire now."""
+        ...
+
+    def save_inhibitors(self, alerts: Sequence[Alert], *, now: datetime) -> None:
+        """Put the alerts that fire, take away those that are over; an older state never replaces a newer one."""
+        ...
+
+
+class Silences(Protocol):
+    """What people want to hear nothing of."""
+
+    def load_silences(self, *, now: datetime) -> Sequence[Silence]:
+        """Return every silence that is still kept, expired ones too."""
+        ...
+
+    def load_silence(self, silence: SilenceId, *, now: datetime) -> Silence | None: ...
+
+    def save_silences(self, changes: Sequence[SilenceChange]) -> None:
+        """Write all of the changes or none. Raises ConflictError if one of them was changed meanwhile."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceChange:
+    """A silence as it is to be, and as it was read; None where there was none."""
+
+    after: Silence
+    before: Silence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IngestedAlert:
+    """An alert that was sent to us, as it is kept.
+
+    `is_told` says that its groups know of it as it is here; `routes_digest` says how it was routed.
+    """
+
+    received: Received
+    routes_digest: str = ""
+    is_told: bool = False
+    version: int = 0
+
+    @property
+    def alert(self) -> Alert:
+        return self.received.alert
+
+
+class Ingested(Protocol):
+    """The alerts that were sent to us; one that is over is forgotten soon after."""
+
+    def load_ingested(self, *, now: datetime) -> Sequence[IngestedAlert]:
+        """Return all that are kept, by fingerprint."""
+        ...
+
+    def find_ingested(
+        self, fingerprints: Sequence[Fingerprint], *, now: datetime
+    ) -> Mapping[Fingerprint, IngestedAlert]: ...
+
+    def save_ingested(self, records: Sequence[IngestedAlert], *, now: datetime) -> Sequence[IngestedAlert]:
+        """Write each under the version that was read, and return them as written. Raises ConflictError."""
         ...
 
 

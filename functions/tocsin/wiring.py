@@ -20,7 +20,16 @@ import boto3
 import urllib3
 from botocore.config import Config
 
-from .adapters.dynamodb import DynamoDeliveries, DynamoGroups, DynamoIncidents, DynamoRules, DynamoSnapshots, Table
+from .adapters.dynamodb import (
+    DynamoDeliveries,
+    DynamoGroups,
+    DynamoIncidents,
+    DynamoInhibitors,
+    DynamoRules,
+    DynamoSilences,
+    DynamoSnapshots,
+    Table,
+)
 from .adapters.powertools import PowertoolsLog
 from .adapters.prometheus import Clock, Prometheus, Signer, sigv4, without_credentials
 from .adapters.sqs import SqsTicks, SqsTimers
@@ -211,6 +220,16 @@ class Application:
         return DynamoIncidents(self.table)
 
     @cached_property
+    def inhibitors(self) -> DynamoInhibitors:
+        return DynamoInhibitors(self.table)
+
+    @cached_property
+    def silences(self) -> DynamoSilences:
+        from .config.patterns import compile_pattern  # RE2 is loaded only by functions that look at silences
+
+        return DynamoSilences(self.table, compile_pattern)
+
+    @cached_property
     def deliveries(self) -> DynamoDeliveries:
         return DynamoDeliveries(self.table)
 
@@ -272,6 +291,7 @@ class Application:
             metrics=self.metrics,
             rules=self.rules,
             groups=self.groups,
+            inhibitors=self.inhibitors,
             timers=self.timers,
             log=self.log,
             tick=self.settings.tick,
@@ -292,6 +312,8 @@ class Application:
             configurations=self.configurations,
             groups=self.groups,
             incidents=self.incidents,
+            inhibitors=self.inhibitors,
+            silences=self.silences,
             timers=self.timers,
             topic=SnsTopic(self.settings.get("TOCSIN_TOPIC_ARN"), lambda: self.client("sns")),
             escalations=StepFunctions(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,15 @@ import boto3
 from moto import mock_aws
 from samcli.yamlhelper import yaml_parse
 
-from tocsin.adapters.dynamodb import DynamoDeliveries, DynamoGroups, DynamoIncidents, DynamoRules, Table
+from tocsin.adapters.dynamodb import (
+    DynamoDeliveries,
+    DynamoGroups,
+    DynamoIncidents,
+    DynamoInhibitors,
+    DynamoRules,
+    DynamoSilences,
+    Table,
+)
 from tocsin.adapters.memory import MemoryStore
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
@@ -22,11 +31,11 @@ WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWri
 _NUMBERS = itertools.count()
 
 
-class DynamoStore(DynamoRules, DynamoGroups, DynamoIncidents, DynamoDeliveries):
-    """The four adapters over one table, as one store."""
+class DynamoStore(DynamoRules, DynamoGroups, DynamoIncidents, DynamoInhibitors, DynamoDeliveries, DynamoSilences):
+    """The adapters over one table, as one store."""
 
     def __init__(self, table: Table, client: Any) -> None:
-        super().__init__(table)
+        DynamoSilences.__init__(self, table, re.compile)
         self.table = table
         self.client = client
 

@@ -15,7 +15,8 @@ from tocsin.core.alerts import Alert, Status
 from tocsin.core.configuration import Configuration
 from tocsin.core.cooldowns import Cooldown
 from tocsin.core.escalation import EscalationPolicy, Incident, IncidentState, Step, incident_id
-from tocsin.core.grouping import Flush, Group, GroupState, Surroundings, decide_flush, first_flush_at
+from tocsin.core.flushing import Surroundings, decide_flush
+from tocsin.core.grouping import Flush, Group, GroupState, first_flush_at
 from tocsin.core.labels import Labels
 from tocsin.core.notifications import Reason, Sent
 from tocsin.core.receivers import Integration, IntegrationKey, Kind, Receiver

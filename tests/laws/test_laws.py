@@ -28,7 +28,7 @@ from tocsin.adapters.sns import SnsTopic
 from tocsin.adapters.sqs import SqsTimers
 from tocsin.core.alerts import Status
 from tocsin.core.escalation import decide
-from tocsin.core.grouping import Surroundings, decide_flush
+from tocsin.core.flushing import Surroundings, decide_flush
 from tocsin.core.notifications import Reason, from_json
 from tocsin.core.receivers import Integration, Kind, Receiver
 from tocsin.core.routing import GroupId
@@ -164,7 +164,8 @@ def test_5_the_next_look_is_announced_before_the_flush_is_committed():
     calls = Interruptions()
     world._wrap = calls.wrap
     world.advance(seconds=31)
-    assert calls.calls[:3] == ["load_group", "announce", "commit"]
+    writes = [call for call in calls.calls if not call.startswith("load_")]
+    assert writes[:2] == ["announce", "commit"]
 
 
 def test_5_the_sweep_of_each_tick_finds_a_group_that_nobody_looks_at():

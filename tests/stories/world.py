@@ -283,7 +283,13 @@ class World:
     def evaluator(self) -> evaluate.Evaluator:
         wrap = self._wrap
         return evaluate.Evaluator(
-            self.metrics, wrap(self.store), wrap(self.store), wrap(self.timers), self.log, tick=self.tick
+            self.metrics,
+            wrap(self.store),
+            wrap(self.store),
+            wrap(self.store),
+            wrap(self.timers),
+            self.log,
+            tick=self.tick,
         )
 
     def dispatcher(self) -> dispatch.Dispatcher:
@@ -291,6 +297,8 @@ class World:
         store = wrap(self.store)
         return dispatch.Dispatcher(
             FixedConfigurations(self.loaded),
+            store,
+            store,
             store,
             store,
             wrap(self.timers),

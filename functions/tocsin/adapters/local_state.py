@@ -24,8 +24,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 
+from ..core.alerts import Alert
 from ..core.escalation import Incident, IncidentId, IncidentState
-from ..core.labels import Labels
+from ..core.labels import Fingerprint, Labels
 from ..core.notifications import Notification, format_time, parse_time
 from ..core.receivers import IntegrationKey
 from ..core.routing import GroupId
@@ -47,6 +48,7 @@ _PARTS: Mapping[str, Any] = {
     "groups": dict[GroupId, _Group],
     "notifications": dict[str, str],
     "incidents": dict[IncidentId, Incident],
+    "inhibitors": dict[Fingerprint, Alert],
     "claims": dict[tuple[GroupId, IntegrationKey], _Claim],
     "deliveries": dict[tuple[GroupId, IntegrationKey, int], Delivery],
 }

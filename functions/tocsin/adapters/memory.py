@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..core.alerts import Alert
+from ..core.alerts import Alert, Status
 from ..core.cooldowns import Cooldown
 from ..core.escalation import Incident, IncidentId
 from ..core.grouping import Flush, Group, GroupState
@@ -20,19 +20,24 @@ from ..core.notifications import Notification, as_json, encode
 from ..core.receivers import IntegrationKey, Kind
 from ..core.routing import GroupId, GroupIdentity
 from ..core.rules import RuleKey, Sample
+from ..core.silences import Silence, SilenceId
 from ..errors import ConflictError, QueryError
 from ..ports import (
     Claim,
     Delivery,
     DeliveryState,
+    IngestedAlert,
     LoadedConfiguration,
     OutboxEntry,
     OutboxKind,
     Query,
     RuleRecord,
+    SilenceChange,
 )
 
 LEASE = timedelta(seconds=70)
+SILENCES_KEPT_FOR = timedelta(days=5)
+INGESTED_KEPT_FOR = timedelta(minutes=15)
 
 
 @dataclass(slots=True)
@@ -58,6 +63,9 @@ class MemoryStore:
         self.groups: dict[GroupId, _Group] = {}
         self.notifications: dict[str, str] = {}
         self.incidents: dict[IncidentId, Incident] = {}
+        self.inhibitors: dict[Fingerprint, Alert] = {}
+        self.silences: dict[SilenceId, Silence] = {}
+        self.ingested: dict[Fingerprint, IngestedAlert] = {}
         self.claims: dict[tuple[GroupId, IntegrationKey], _Claim] = {}
         self.deliveries: dict[tuple[GroupId, IntegrationKey, int], Delivery] = {}
         self.writes = 0
@@ -185,6 +193,57 @@ class MemoryStore:
     def _check_incident(self, incident: Incident) -> None:
         stored = self.incidents.get(incident.id)
         _expect(stored.version if stored else 0, incident.version, f"incident {incident.id}")
+
+    # Inhibitors
+
+    def load_inhibitors(self, *, now: datetime) -> Sequence[Alert]:
+        found = (self.inhibitors[key] for key in sorted(self.inhibitors))
+        return [alert for alert in found if alert.status_at(now) is Status.FIRING]
+
+    def save_inhibitors(self, alerts: Sequence[Alert], *, now: datetime) -> None:
+        for alert in alerts:
+            known = self.inhibitors.get(alert.fingerprint)
+            if known is None or known.updated_at <= alert.updated_at:
+                self.writes += 1
+                self.inhibitors[alert.fingerprint] = alert
+
+    # Silences
+
+    def load_silences(self, *, now: datetime) -> Sequence[Silence]:
+        kept = (self.silences[key] for key in sorted(self.silences))
+        return [silence for silence in kept if silence.ends_at + SILENCES_KEPT_FOR > now]
+
+    def load_silence(self, silence: SilenceId, *, now: datetime) -> Silence | None:
+        return next((each for each in self.load_silences(now=now) if each.id == silence), None)
+
+    def save_silences(self, changes: Sequence[SilenceChange]) -> None:
+        for change in changes:
+            if self.silences.get(change.after.id) != change.before:
+                raise ConflictError(f"silence {change.after.id} was changed meanwhile")
+        self.writes += 1
+        self.silences.update({change.after.id: change.after for change in changes})
+
+    # Alerts that were sent to us
+
+    def load_ingested(self, *, now: datetime) -> Sequence[IngestedAlert]:
+        kept = (self.ingested[key] for key in sorted(self.ingested))
+        return [each for each in kept if each.alert.ends_at is None or each.alert.ends_at + INGESTED_KEPT_FOR > now]
+
+    def find_ingested(
+        self, fingerprints: Sequence[Fingerprint], *, now: datetime
+    ) -> Mapping[Fingerprint, IngestedAlert]:
+        kept = {each.alert.fingerprint: each for each in self.load_ingested(now=now)}
+        return {key: kept[key] for key in fingerprints if key in kept}
+
+    def save_ingested(self, records: Sequence[IngestedAlert], *, now: datetime) -> Sequence[IngestedAlert]:
+        stored = self.find_ingested([record.alert.fingerprint for record in records], now=now)
+        for record in records:
+            key = record.alert.fingerprint
+            _expect(stored[key].version if key in stored else 0, record.version, f"alert {key}")
+        written = [replace(record, version=record.version + 1) for record in records]
+        self.writes += len(records)
+        self.ingested.update({record.alert.fingerprint: record for record in written})
+        return written
 
     # Deliveries
 

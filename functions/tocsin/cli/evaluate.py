@@ -205,7 +205,7 @@ def _run_in(task: _Task, store: MemoryStore) -> bool:
     task.announce()
     before = store.writes
     loaded = replace(task.loaded, configuration=_without_waits(task.loaded.configuration))
-    world = replace(task.evaluator, rules=store, groups=store, timers=MemoryTimers(), sweep_grace=NO_SWEEP)
+    world = replace(task.evaluator, rules=store, groups=store, inhibitors=store, timers=MemoryTimers(), sweep_grace=NO_SWEEP)
     outcome = evaluate.run(world, loaded, now=task.now, only=task.arguments.rule)
     _save(store, before, task.now)
     failed = _show_rules(task, outcome.rules, store)

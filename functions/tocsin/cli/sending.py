@@ -77,6 +77,8 @@ class Office:
             configurations=FixedConfigurations(self.loaded),
             groups=self.store,
             incidents=self.store,
+            inhibitors=self.store,
+            silences=self.store,
             timers=MemoryTimers(),
             topic=topic,
             escalations=MemoryEscalations(),

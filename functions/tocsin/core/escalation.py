@@ -18,6 +18,8 @@ from .routing import GroupId
 
 IncidentId = NewType("IncidentId", str)
 
+SYSTEM = "tocsin"  # who acts where no person does
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

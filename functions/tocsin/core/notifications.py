@@ -37,7 +37,8 @@ class Reason(StrEnum):
     ALL_RESOLVED = "all alerts resolved"
     REPEAT = "repeat interval elapsed"
     ESCALATED = "escalation step reached"
-    ACKNOWLEDGED = "repeat withheld: acknowledged"
+    ACKNOWLEDGED = "withheld: acknowledged"
+    MUTED = "withheld: muted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from ..core.escalation import Incident, IncidentId, resolve
-from ..core.grouping import SYSTEM, Flush, Group, GroupState, Surroundings, decide_flush
+from .. import ports
+from ..core.configuration import Configuration
+from ..core.escalation import SYSTEM, Incident, IncidentId, resolve
+from ..core.flushing import Surroundings, decide_flush
+from ..core.grouping import Flush, Group, GroupState
+from ..core.inhibition import Inhibitors
+from ..core.muting import Muters
 from ..core.notifications import message_json
 from ..core.routing import GroupId, Route, find_route
 from ..errors import ConflictError
@@ -40,6 +45,8 @@ class Dispatcher:
     configurations: Configurations
     groups: Groups
     incidents: Incidents
+    inhibitors: ports.Inhibitors
+    silences: ports.Silences
     timers: Timers
     topic: Topic
     escalations: Escalations
@@ -76,7 +83,8 @@ def _flush_once(world: Dispatcher, group: GroupId, *, now: datetime) -> Flush | 
         return None
     kept = _routed_here(state, loaded)
     incident = _load_incident(world, state.group)
-    around = Surroundings(route, loaded.configuration, world.external_url)
+    muters = _load_muters(world, loaded.configuration, now=now)
+    around = Surroundings(route, loaded.configuration, world.external_url, muters)
     flush = decide_flush(kept, incident, around, now=now)
     flush = replace(flush, dropped=(*flush.dropped, *(a for k, a in state.alerts.items() if k not in kept.alerts)))
     # Only a new plan: a timer for the one that stands is on its way, and each look would multiply it.
@@ -132,6 +140,17 @@ def _forget(world: Dispatcher, state: GroupState, *, now: datetime) -> None:
 
 def _load_incident(world: Dispatcher, group: Group) -> Incident | None:
     return world.incidents.load_incident(group.incident) if group.incident else None
+
+
+def _load_muters(world: Dispatcher, configuration: Configuration, *, now: datetime) -> Muters:
+    """Return what may mute now; the firing alerts that inhibit are read only where a rule asks for them."""
+    rules = configuration.inhibit_rules
+    firing = world.inhibitors.load_inhibitors(now=now) if rules else ()
+    return Muters(
+        inhibitors=Inhibitors(rules, ((alert.fingerprint, alert.labels) for alert in firing)),
+        silences=world.silences.load_silences(now=now),
+        intervals=configuration.time_intervals,
+    )
 
 
 def _changes_nothing(before: Group, flush: Flush) -> bool:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from ..core.alerts import Alert
 from ..core.grouping import first_flush_at
+from ..core.inhibition import can_inhibit
 from ..core.labels import Fingerprint
 from ..core.routing import GroupIdentity, Route, identify_group, routes_for
 from ..core.rules import ActiveAlert
@@ -35,6 +36,7 @@ def act(world: Evaluator, loaded: LoadedConfiguration, outcome: RuleOutcome, *, 
                 changed_at=now,
             )
             record = replace(record, version=world.rules.save_rule(announced, now=now).version)
+            _keep_inhibitors(world, loaded, outcome, now=now)
             for identity, route, alerts in _groups_of(world, loaded, outcome, now=now):
                 at = min(first_flush_at(route, alert, now) for alert in alerts)
                 world.timers.announce(identity.id, at=at, now=now)
@@ -50,6 +52,15 @@ def act(world: Evaluator, loaded: LoadedConfiguration, outcome: RuleOutcome, *, 
     for transition in outcome.transitions:
         world.log.info("alert_changed", change=transition.change.value, labels=dict(transition.alert.labels), **fields)
     return True
+
+
+def _keep_inhibitors(world: Evaluator, loaded: LoadedConfiguration, outcome: RuleOutcome, *, now: datetime) -> None:
+    """Write down who inhibits before any group hears of it: a source must be known when its target is looked at."""
+    rules = loaded.configuration.inhibit_rules
+    alerts = [each.as_alert(now=now, generator_url="", resolved=is_over) for each, is_over in outcome.told]
+    inhibitors = [alert for alert in alerts if can_inhibit(rules, alert.labels)]
+    if inhibitors:
+        world.inhibitors.save_inhibitors(inhibitors, now=now)
 
 
 def _by_fingerprint(told: Sequence[tuple[ActiveAlert, bool]]) -> dict[Fingerprint, ActiveAlert]:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from ..core.labels import Fingerprint
 from ..core.rules import ActiveAlert, Rule, Sample, Transition
-from ..ports import Groups, Log, Metrics, RuleRecord, Rules, Timers
+from ..ports import Groups, Inhibitors, Log, Metrics, RuleRecord, Rules, Timers
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class Evaluator:
     metrics: Metrics
     rules: Rules
     groups: Groups
+    inhibitors: Inhibitors
     timers: Timers
     log: Log
     tick: timedelta = timedelta(seconds=60)

@@ -10,6 +10,10 @@
     delivery#<id>      <integration>                what it has heard of the group; the claim
                        <integration>#<seq>          one delivery
     incident#<id>      head                         an incident; event#… is its history
+    inhibitors         <fingerprint>                a firing alert that can inhibit others
+    silences           <id>                         what people want to hear nothing of
+    silences           <silence id>                 a silence
+    ingested           <fingerprint>                an alert that was sent to us
     config             last-good[#part]             the last configuration that was valid
 
 The index `due` holds the groups by when they are to be looked at, and outboxes that wait to be sent.
@@ -18,8 +22,21 @@ The index `due` holds the groups by when they are to be looked at, and outboxes 
 from .deliveries import DynamoDeliveries
 from .groups import DynamoGroups
 from .incidents import DynamoIncidents
+from .ingested import DynamoIngested
+from .inhibitors import DynamoInhibitors
 from .rules import DynamoRules
+from .silences import DynamoSilences
 from .snapshots import DynamoSnapshots
 from .table import Table
 
-__all__ = ["DynamoDeliveries", "DynamoGroups", "DynamoIncidents", "DynamoRules", "DynamoSnapshots", "Table"]
+__all__ = [
+    "DynamoDeliveries",
+    "DynamoGroups",
+    "DynamoIncidents",
+    "DynamoIngested",
+    "DynamoInhibitors",
+    "DynamoRules",
+    "DynamoSilences",
+    "DynamoSnapshots",
+    "Table",
+]

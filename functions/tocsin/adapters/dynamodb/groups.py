@@ -13,6 +13,7 @@ from ...core.cooldowns import Cooldown
 from ...core.escalation import IncidentId
 from ...core.grouping import Flush, Group, GroupState
 from ...core.labels import Fingerprint, Labels
+from ...core.muting import Mute, MuteKind
 from ...core.notifications import (
     Notification,
     Sent,
@@ -203,7 +204,7 @@ def _plan_action(pk: str, identity: GroupIdentity, first_flush_at: datetime) -> 
 
 
 def _head_items(group: Group, *, now: datetime) -> list[Item]:
-    pk, parts = partition(group.identity.id), split(pack(_log_text(group.sent)))
+    pk, parts = partition(group.identity.id), split(pack(_log_text(group)))
     identity = group.identity
     head: Item = {
         "pk": pk,
@@ -227,8 +228,8 @@ def _head_items(group: Group, *, now: datetime) -> list[Item]:
     return [head, *tails]
 
 
-def _log_text(sent: Mapping[IntegrationKey, Sent]) -> str:
-    """Return the notification log as text; a set that several integrations share is written once."""
+def _log_text(group: Group) -> str:
+    """Return the notification log and the mutes as text; a set that several integrations share is written once."""
     sets: dict[frozenset[Fingerprint], int] = {}
     entries = {
         key: {
@@ -238,13 +239,23 @@ def _log_text(sent: Mapping[IntegrationKey, Sent]) -> str:
             "seq": entry.seq,
             "id": entry.notification_id,
         }
-        for key, entry in sorted(sent.items())
+        for key, entry in sorted(group.sent.items())
     }
-    return encode({"sets": [sorted(each) for each in sets], "entries": entries})
+    muted = {
+        key: {"kind": mute.kind.value, "by": list(mute.by), "since": format_time(mute.since)}
+        for key, mute in group.muted.items()
+    }
+    return encode({"sets": [sorted(each) for each in sets], "entries": entries, "muted": muted})
 
 
-def _log(text: str) -> dict[IntegrationKey, Sent]:
-    data = json.loads(text)
+def _mutes(data: Mapping[str, Any]) -> dict[Fingerprint, Mute]:
+    return {
+        Fingerprint(key): Mute(MuteKind(mute["kind"]), tuple(mute["by"]), parse_time(mute["since"]))
+        for key, mute in data.get("muted", {}).items()
+    }
+
+
+def _log(data: Mapping[str, Any]) -> dict[IntegrationKey, Sent]:
     sets = [frozenset(Fingerprint(each) for each in names) for names in data["sets"]]
     return {
         IntegrationKey(key): Sent(
@@ -262,13 +273,15 @@ def _group(items: Mapping[str, Item]) -> Group:
     head = items[HEAD]
     identity = head["identity"]
     parts = [items[part_key(HEAD, number)]["log"] for number in range(head.get("log_parts", 0))]
+    log = json.loads(unpack(b"".join(bytes(part) for part in parts))) if parts else {"sets": [], "entries": {}}
     return Group(
         identity=GroupIdentity(identity["receiver"], identity["route_key"], Labels(identity["labels"])),
         version=head["version"],
         seq=head.get("seq", 0),
         next_flush_at=parse_time(head["next_flush_at"]) if "next_flush_at" in head else None,
         look_at=parse_time(head["look_at"]) if "look_at" in head else None,
-        sent=_log(unpack(b"".join(bytes(part) for part in parts))) if parts else {},
+        sent=_log(log),
+        muted=_mutes(log),
         escalated=head.get("escalated", {}),
         incident=IncidentId(head["incident"]) if "incident" in head else None,
     )
