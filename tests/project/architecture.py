@@ -31,7 +31,11 @@ LAYERS = {
     "adapters": _layer("core", "errors", "ports", "adapters", libraries=True),
     "pipeline": _layer("core", "errors", "ports", "pipeline"),
     "web": _layer("core", "errors", "ports", "pipeline", "web"),
-    "cli": _layer("core", "errors", "ports", "config", "adapters", "pipeline", "web", "wiring", "cli", libraries=True),
+    "simulation": _layer("core", "errors", "ports", "pipeline", "adapters.memory", "simulation"),
+    "cli": _layer(
+        *("core", "errors", "ports", "config", "adapters", "pipeline", "web", "simulation", "wiring", "cli"),
+        libraries=True,
+    ),
     "wiring": _layer("core", "errors", "ports", "config", "adapters", "pipeline", "web", "wiring", libraries=True),
     "handler": _layer("core", "errors", "pipeline", "web", "wiring"),
 }
@@ -40,7 +44,7 @@ CLOCKS = {
     "date": {"today"},
     "time": {"time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "sleep"},
 }
-TIMELESS = {"core", "pipeline", "web"}
+TIMELESS = {"core", "pipeline", "web", "simulation"}
 
 
 def python_files(folder: Path) -> Iterator[Path]:
@@ -136,7 +140,9 @@ def _why_not(target: str, layer: str, rule: Layer, ours: set[str]) -> str:
     if layer == "handler" and first != "tocsin":
         return f"one handler imports another: {target}"
     inner = layer_of(target)
-    return "" if inner in rule.inner else f"{layer} imports {target}"
+    # A layer may be let into one module of another, such as the adapters that are memory alone.
+    part = ".".join(target.split(".")[1:3])
+    return "" if rule.inner & {inner, part} else f"{layer} imports {target}"
 
 
 def _imports(path: Path, module: str) -> Iterator[tuple[int, str]]:

@@ -1,8 +1,8 @@
-"""Instant queries to Prometheus, Amazon Managed Service for Prometheus, or anything else with that API.
+"""Queries to Prometheus, Amazon Managed Service for Prometheus, or anything else with that API.
 
-A query either gives an instant vector or a QueryError; there is no third thing (law 1). Queries run beside each other
-on pooled connections, each with a timeout, and are tried again on 429, 5xx and lost connections while the budget
-lasts.
+A query either gives an instant vector, a range query its series, or a QueryError; there is no other thing (law 1).
+Queries run beside each other on pooled connections, each with a timeout, and are tried again on 429, 5xx and lost
+connections while the budget lasts.
 
 Source: https://prometheus.io/docs/prometheus/latest/querying/api/
 """
@@ -14,13 +14,15 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 
 from ..core.rules import Sample
+from ..core.series import RangeQuery, Series
 from ..errors import QueryError
 from ..ports import Query
 from .http import hide, redact
+from .matrices import series_of
 
 CONCURRENCY = 8
 # With a doubling backoff from a quarter of a second: about 4 s of waiting; the next tick asks again anyway.
@@ -28,6 +30,11 @@ ATTEMPTS = 5
 LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
 _RETRIED = frozenset({429, 500, 502, 503, 504})
+_GARBAGE = (ValueError, KeyError, TypeError, IndexError, AttributeError)
+
+
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
 
 
 class Pool(Protocol):
@@ -67,20 +74,31 @@ class Prometheus:
 
     def query_all(self, queries: Sequence[Query], *, budget_seconds: float) -> Sequence[Sequence[Sample] | QueryError]:
         """Return each query's vector or error, in order, when all are there or the budget is used up."""
+        return self._all(queries, self._ask, budget_seconds=budget_seconds)
+
+    def query_range_all(
+        self, queries: Sequence[RangeQuery], *, budget_seconds: float
+    ) -> Sequence[Sequence[Series] | QueryError]:
+        """Return each range query's series or error, as `query_all` does; each is one request."""
+        return self._all(queries, self._ask_range, budget_seconds=budget_seconds)
+
+    def _all(
+        self, queries: Sequence[Asked], ask: Callable[[Asked, float], Answer], *, budget_seconds: float
+    ) -> list[Answer | QueryError]:
         if not queries:
             return []
         deadline = self.clock.monotonic() + budget_seconds
         with ThreadPoolExecutor(min(CONCURRENCY, len(queries))) as pool:
-            return list(pool.map(lambda query: self._query(query, deadline), queries))
+            return list(pool.map(lambda query: self._patiently(query, ask, deadline), queries))
 
-    def _query(self, query: Query, deadline: float) -> Sequence[Sample] | QueryError:
+    def _patiently(self, query: Asked, ask: Callable[[Asked, float], Answer], deadline: float) -> Answer | QueryError:
         attempt = 0
         while True:
             left = deadline - self.clock.monotonic()
             if left <= 0:
                 return QueryError(f"no time left in this tick's budget ({self._shown})")
             try:
-                return self._ask(query, timeout_seconds=min(self.timeout_seconds, left))
+                return ask(query, min(self.timeout_seconds, left))
             except QueryError as error:
                 wait = self._wait_seconds(error, attempt)
                 is_last = attempt + 1 >= ATTEMPTS or self.clock.monotonic() + wait >= deadline
@@ -95,15 +113,28 @@ class Prometheus:
         backoff = self.backoff_seconds * 2.0**attempt * (0.5 + self.clock.random())
         return max(backoff, error.retry_after_seconds or 0.0)
 
-    def _ask(self, query: Query, *, timeout_seconds: float) -> list[Sample]:
-        body = urlencode({"query": query.expr, "time": f"{query.at.timestamp():.3f}"}).encode()
+    def _ask(self, query: Query, timeout_seconds: float) -> Sequence[Sample]:
+        form = {"query": query.expr, "time": f"{query.at.timestamp():.3f}"}
+        return self._samples(self._answer("query", form, timeout_seconds))
+
+    def _ask_range(self, query: RangeQuery, timeout_seconds: float) -> Sequence[Series]:
+        form = {
+            "query": query.expr,
+            "start": f"{query.start.timestamp():.3f}",
+            "end": f"{query.end.timestamp():.3f}",
+            "step": f"{query.step.total_seconds():.3f}",
+        }
+        return self._series(self._answer("query_range", form, timeout_seconds))
+
+    def _answer(self, path: str, form: Mapping[str, str], timeout_seconds: float) -> bytes:
+        body = urlencode(form).encode()
         headers: Mapping[str, str] = {"Content-Type": "application/x-www-form-urlencoded"}
-        url = f"{without_credentials(self.url)}/api/v1/query"
+        url = f"{without_credentials(self.url)}/api/v1/{path}"
         headers = {**headers, **_basic(self.url)} if self.sign is None else self.sign("POST", url, headers, body)
         status, answer_headers, text = self._post(url, headers, body, timeout_seconds)
         if status != 200:
             raise self._refusal(status, answer_headers, text)
-        return self._samples(text)
+        return text
 
     def _post(
         self, url: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float
@@ -167,20 +198,35 @@ class Prometheus:
 
     def _samples(self, text: bytes) -> list[Sample]:
         try:
-            data = json.loads(text)
-            if data["status"] != "success":
-                raise QueryError(f"{data.get('errorType')}: {data.get('error')} ({self._shown})")
-            kind, result = data["data"]["resultType"], data["data"]["result"]
+            kind, result = self._result(text)
             if kind == "scalar":
                 return [Sample({}, float(result[1]))]
             if kind != "vector":
                 raise QueryError(f"the expression gives a {kind}; an alert needs an instant vector ({self._shown})")
             return [_sample(each) for each in result]
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            start = text[:80].decode(errors="replace")
-            raise QueryError(
-                f"not an answer of Prometheus: {start!r} ({type(error).__name__}) ({self._shown})", retryable=True
-            ) from None
+        except _GARBAGE as error:
+            raise self._not_an_answer(text, error) from None
+
+    def _series(self, text: bytes) -> list[Series]:
+        try:
+            kind, result = self._result(text)
+            if kind != "matrix":
+                raise QueryError(f"the expression gives a {kind}; expected a matrix ({self._shown})")
+            return [series_of(each) for each in result]
+        except _GARBAGE as error:
+            raise self._not_an_answer(text, error) from None
+
+    def _result(self, text: bytes) -> tuple[str, Any]:
+        data = json.loads(text)
+        if data["status"] != "success":
+            raise QueryError(f"{data.get('errorType')}: {data.get('error')} ({self._shown})")
+        return data["data"]["resultType"], data["data"]["result"]
+
+    def _not_an_answer(self, text: bytes, error: Exception) -> QueryError:
+        start = text[:80].decode(errors="replace")
+        return QueryError(
+            f"not an answer of Prometheus: {start!r} ({type(error).__name__}) ({self._shown})", retryable=True
+        )
 
     @property
     def _shown(self) -> str:
