@@ -204,6 +204,11 @@ def test_the_shipped_mail_shows_what_alerts_say_and_nothing_as_markup():
     assert 'href="https://prometheus.example/graph?g0.expr=up"' in page
 
 
+def test_a_storm_of_alerts_is_told_whole():
+    told = notification(*[alert(instance=f"host-{number}", rack=str(number % 40)) for number in range(2000)])
+    assert TEMPLATES.text('{{ template "sns.default.message" . }}', told, now=NOW).count("Source: ") == 2000
+
+
 # JSON
 
 NUMBERS = {

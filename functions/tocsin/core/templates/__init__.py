@@ -1,10 +1,12 @@
-"""Go's text/template, for the labels and annotations of rules.
+"""Go's text/template, for the labels and annotations of rules and for notifications.
 
     parse, expand, expand_or_explain     a rule's template (rule.py)
     syntax.parse, execute                any template, with functions of the caller's choice (execute.py)
+    alertmanager.TemplateSet             notification templates, as text or as HTML; imported by whoever sends
 
 The language: https://pkg.go.dev/text/template. Its use in rules:
 https://prometheus.io/docs/prometheus/latest/configuration/template_reference/
+and in notifications: https://prometheus.io/docs/alerting/latest/notifications/
 """
 
 from tocsin.core.templates.errors import FunctionError, TemplateError

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from tocsin.core.notifications import Notification
 from tocsin.core.templates import language, syntax
 from tocsin.core.templates.errors import FunctionError, TemplateError
-from tocsin.core.templates.execute import execute
+from tocsin.core.templates.execute import Limits, execute
 from tocsin.core.templates.nodes import Template
 from tocsin.core.templates.notification_data import notification_data
 from tocsin.core.templates.notification_functions import NAMES, SafeURL, notification_functions
@@ -23,6 +23,8 @@ from tocsin.core.templates.regex import Compile, compile_with_re
 from tocsin.core.templates.values import ANY, Function
 
 SHIPPED = Path(__file__).parents[3] / "config" / "templates" / "default.tmpl"
+# A storm of some thousand alerts is told whole, in about a second; each channel cuts its text to its own size.
+LIMITS = Limits(characters=4_000_000, steps=2_000_000)
 
 
 class Expansion(NamedTuple):
@@ -127,12 +129,13 @@ class TemplateSet:
     ) -> str:
         functions = notification_functions(compile=self._compile, now=now, route_label=route_label)
         if not as_html:
-            return execute(self._parsed(template), data, functions)
+            return execute(self._parsed(template), data, functions, limits=LIMITS)
         from tocsin.core.templates.html_context import Page  # only for pages
 
         page = Page()
         escaping = {**functions, **_ESCAPERS_OF_PAGES}
-        return execute(self._parsed(template), data, escaping, show=page.show, literal=page.literal)
+        parsed = self._parsed(template)
+        return execute(parsed, data, escaping, show=page.show, literal=page.literal, limits=LIMITS)
 
     def _parse(self, template: str) -> Template:
         return parse(template, "").including(*self._files)
