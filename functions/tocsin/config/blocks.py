@@ -83,7 +83,7 @@ class Block(BaseModel):
         for group in (*cls.secrets.items(), *cls.at_most_one):
             present = [key for key in group if key in found]
             if len(present) > 1:
-                yield present[0], f"at most one of {' and '.join(group)} may be set"
+                yield present[0], f"at most one of {', '.join(group[:-1])} and {group[-1]} may be set"
         for clear, reference in cls.secrets.items():
             if clear in found and reference not in found and not allows_secrets:
                 yield clear, secret_in_clear_text(clear, f"{reference}: secret:NAME#KEY")

@@ -7,7 +7,7 @@ https://github.com/prometheus/alertmanager/blob/main/config/common/inhibitrule.g
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field
 
@@ -16,15 +16,14 @@ from ..core.matchers import Matcher, matches_all
 from .blocks import Block, Reading
 from .documents import Path, Scalar
 from .matching import read_all_matchers, read_matchers
-from .values import IS_LIST, Blocks, LabelName, Text, TextMap
+from .values import Blocks, Text, TextMap, Texts
 
-_Equal = Annotated[list[LabelName], IS_LIST]
 _ONE_SOURCE = ("source_match", "source_match_re", "source_matchers", "equal")
 
 
 class _Source(Block):
     matchers: Blocks = None
-    equal: _Equal = Field(default_factory=list)
+    equal: Texts = Field(default_factory=list)
 
 
 class _Rule(Block):
@@ -36,7 +35,7 @@ class _Rule(Block):
     target_match: TextMap | None = None
     target_match_re: Blocks = None
     target_matchers: Blocks = None
-    equal: _Equal = Field(default_factory=list)
+    equal: Texts = Field(default_factory=list)
 
 
 def read_inhibit_rules(reading: Reading) -> tuple[InhibitRule, ...]:

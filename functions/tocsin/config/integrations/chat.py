@@ -6,7 +6,6 @@ Source: https://github.com/prometheus/alertmanager/tree/main/notify (config.go o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator
@@ -80,7 +79,7 @@ class TelegramBlock(HttpBlock):
     message: Text = default("telegram.default.message")
     disable_notifications: Flag | None = None
     parse_mode: Annotated[str, BeforeValidator(_parse_mode)] = "HTML"
-    timeout: GoDuration = timedelta(0)
+    timeout: GoDuration | None = None
 
     @classmethod
     def between(cls, found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
