@@ -30,6 +30,7 @@ from ..errors import QueryError
 from ..ports import Health, LoadedConfiguration, Query, RuleRecord, Ticks
 from . import own_rules
 from .telling import act
+from .template_queries import TemplateQueries
 from .tick import Evaluator, RuleOutcome, TickOutcome
 
 __all__ = ["Evaluator", "RuleOutcome", "TickOutcome", "announce_ticks", "decide", "run"]
@@ -58,6 +59,8 @@ def decide(
 ) -> list[RuleOutcome]:
     """Return what would change now, and write nothing; `only` names a single rule."""
     records = world.rules.load_rules(now=now)
+    queries_of_templates = TemplateQueries(world.metrics)
+    context = TemplateContext(loaded.configuration.external_labels, world.external_url, queries_of_templates)
     due = [
         rule
         for group in loaded.configuration.rule_groups
@@ -68,12 +71,12 @@ def decide(
     queries = [Query(rule.expr, now - rule.query_offset) for rule in due]
     results = world.metrics.query_all(queries, budget_seconds=world.query_budget_seconds)
     outcomes = [
-        _decide_rule(world, loaded, rule, records.get(rule.key) or RuleRecord(rule.key), result, now=now)
+        _decide_rule(context, loaded, rule, records.get(rule.key) or RuleRecord(rule.key), result, now=now)
         for rule, result in zip(due, results, strict=True)
     ]
     if only is None:
         outcomes += [
-            _decide_rule(world, loaded, rule, records.get(rule.key) or RuleRecord(rule.key), samples, now=now)
+            _decide_rule(context, loaded, rule, records.get(rule.key) or RuleRecord(rule.key), samples, now=now)
             for rule, samples in own_rules.own_rules(loaded, _failing_now(records, outcomes))
             if not _is_behind(records.get(rule.key), now)
         ]
@@ -89,7 +92,7 @@ def _is_behind(record: RuleRecord | None, now: datetime) -> bool:
 
 
 def _decide_rule(
-    world: Evaluator,
+    context: TemplateContext,
     loaded: LoadedConfiguration,
     rule: Rule,
     before: RuleRecord,
@@ -100,7 +103,6 @@ def _decide_rule(
     routes_digest = loaded.configuration.routes_digest
     if isinstance(result, QueryError):
         return _failing(rule, before, str(result), routes_digest, now=now)
-    context = TemplateContext(loaded.configuration.external_labels, world.external_url)
     try:
         evaluation = evaluate_rule(rule, before.active, result, now=now, context=context)
     except RuleError as error:
