@@ -36,7 +36,7 @@ def counter(*stretches: tuple[int, float], start: float = 0.0) -> list[float]:
 def openmetrics(samples: Samples) -> str:
     """Return the samples as OpenMetrics text; the series of one metric must stand together."""
     lines = [
-        f"{name} {value!r} {at.timestamp():.3f}"
+        f"{name} {str(value).replace('nan', 'NaN')} {at.timestamp():.3f}"
         for name in sorted(samples, key=lambda name: (name.partition("{")[0], name))
         for at, value in samples[name]
     ]

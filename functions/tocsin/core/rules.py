@@ -178,13 +178,14 @@ def evaluate_rule(
     *,
     now: datetime,
     context: TemplateContext,
+    refresh_interval: timedelta = REFRESH_INTERVAL,
 ) -> Evaluation:
     """Return the rule's alerts after one evaluation. Raises RuleError where Prometheus would fail the rule."""
     seen = _pending_alerts(rule, samples, now=now, context=context)
     after: dict[Fingerprint, ActiveAlert] = {}
     transitions: list[Transition] = []
     for key in sorted({*active, *seen}):
-        for alert, change in _advance(rule, active.get(key), seen.get(key), now=now):
+        for alert, change in _advance(rule, active.get(key), seen.get(key), refresh_interval, now=now):
             if change is not None:
                 transitions.append(Transition(change, alert))
             if change in (Change.RESOLVED, Change.DROPPED):
@@ -229,17 +230,17 @@ def _pending_alert(rule: Rule, sample: Sample, *, now: datetime, context: Templa
 
 
 def _advance(
-    rule: Rule, before: ActiveAlert | None, seen: ActiveAlert | None, *, now: datetime
+    rule: Rule, before: ActiveAlert | None, seen: ActiveAlert | None, refresh_interval: timedelta, *, now: datetime
 ) -> list[tuple[ActiveAlert, Change | None]]:
     """Return the alert after each change of one evaluation; a rule without `for` passes through pending to firing."""
     if seen is not None:
-        return _advance_true(rule, before, seen, now=now)
+        return _advance_true(rule, before, seen, refresh_interval, now=now)
     assert before is not None  # one of the two is there
     return [_advance_false(rule, before, now=now)]
 
 
 def _advance_true(
-    rule: Rule, before: ActiveAlert | None, seen: ActiveAlert, *, now: datetime
+    rule: Rule, before: ActiveAlert | None, seen: ActiveAlert, refresh_interval: timedelta, *, now: datetime
 ) -> list[tuple[ActiveAlert, Change | None]]:
     steps: list[tuple[ActiveAlert, Change | None]] = []
     if before is None:
@@ -253,17 +254,17 @@ def _advance_true(
     if alert.state is AlertState.PENDING and now - alert.active_at >= rule.hold_for:
         alert = replace(seen, active_at=alert.active_at, state=AlertState.FIRING, fired_at=now, refreshed_at=now)
         steps.append((alert, Change.FIRED))
-    elif _wants_refresh(alert, seen, now=now):
+    elif _wants_refresh(alert, seen, refresh_interval, now=now):
         alert = replace(alert, value=seen.value, annotations=seen.annotations, refreshed_at=now)
         steps.append((alert, Change.REFRESHED))
     return steps or [(alert, None)]
 
 
-def _wants_refresh(alert: ActiveAlert, seen: ActiveAlert, *, now: datetime) -> bool:
+def _wants_refresh(alert: ActiveAlert, seen: ActiveAlert, refresh_interval: timedelta, *, now: datetime) -> bool:
     if alert.state is not AlertState.FIRING or alert.refreshed_at is None:
         return False
     changed = alert.value != seen.value or dict(alert.annotations) != dict(seen.annotations)
-    return changed and now - alert.refreshed_at >= REFRESH_INTERVAL
+    return changed and now - alert.refreshed_at >= refresh_interval
 
 
 def _advance_false(rule: Rule, before: ActiveAlert, *, now: datetime) -> tuple[ActiveAlert, Change | None]:

@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from ..core.configuration import Compatibility, Configuration
 from ..core.labels import Fingerprint
 from ..core.rules import (
+    REFRESH_INTERVAL,
     TOLD,
     ActiveAlert,
     AlertState,
@@ -104,7 +106,14 @@ def _decide_rule(
     if isinstance(result, QueryError):
         return _failing(rule, before, str(result), routes_digest, now=now)
     try:
-        evaluation = evaluate_rule(rule, before.active, result, now=now, context=context)
+        evaluation = evaluate_rule(
+            rule,
+            before.active,
+            result,
+            now=now,
+            context=context,
+            refresh_interval=_refresh_interval(loaded.configuration),
+        )
     except RuleError as error:
         return _failing(rule, before, str(error), routes_digest, now=now)
     is_rerouted = _is_rerouted(rule, before, routes_digest)
@@ -124,6 +133,12 @@ def _decide_rule(
     return RuleOutcome(
         rule, before, after if is_changed else None, evaluation.transitions, told=told, samples=tuple(result)
     )
+
+
+def _refresh_interval(configuration: Configuration) -> timedelta:
+    """Return how often changed values are written: as Prometheus does where that is asked for, else seldom."""
+    is_compatible = configuration.compatibility is Compatibility.ALERTMANAGER
+    return timedelta(0) if is_compatible else REFRESH_INTERVAL
 
 
 def _failing(rule: Rule, before: RuleRecord, error: str, routes_digest: str, *, now: datetime) -> RuleOutcome:
