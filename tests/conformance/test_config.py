@@ -37,7 +37,7 @@ def test_a_valid_file_is_refused_only_for_what_is_not_honoured_yet(case):
 
 @pytest.mark.parametrize("case", of_kind([case for case in CASES if case.get("resolved")], "config"))
 def test_what_a_file_leaves_open_is_filled_in_as_alertmanager_does(case):
-    resolved, substitution = yaml.safe_load(case["resolved"]), Substitution(ENVIRONMENT)
+    resolved = yaml.safe_load(case["resolved"])
     found = read_alertmanager(
         "case.yml", case["yaml"].encode(), Substitution(ENVIRONMENT), problems=[], honour_all=True
     )

@@ -84,7 +84,9 @@ class BasicAuth(Block):
 
 
 def _scheme(value: Any) -> str:
-    scheme = str(value).strip() if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        raise ValueError(f"expected text, found {describe(value)}")
+    scheme = str(value).strip()
     if scheme.lower() == "basic":
         raise ValueError("not basic: that is what basic_auth is for")
     return scheme or "Bearer"
