@@ -267,6 +267,24 @@ class Deliveries(Protocol):
     def load_deliveries(self, group: GroupId) -> Sequence[Delivery]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """Where a chat keeps the message that a group began with, in the chat's own words."""
+
+    channel: str
+    message: str
+
+
+class Threads(Protocol):
+    """The message that each integration edits and answers as its group changes."""
+
+    def load_thread(self, notification: Notification, *, now: datetime) -> Thread | None: ...
+
+    def save_thread(self, notification: Notification, thread: Thread | None, *, now: datetime) -> None:
+        """Keep where the message is; None forgets it."""
+        ...
+
+
 class Timers(Protocol):
     def announce(self, group: GroupId, *, at: datetime, now: datetime) -> None:
         """Have the group looked at, at or after an instant; longer delays hop."""

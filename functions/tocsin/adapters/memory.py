@@ -33,6 +33,7 @@ from ..ports import (
     Query,
     RuleRecord,
     SilenceChange,
+    Thread,
 )
 
 LEASE = timedelta(seconds=70)
@@ -68,6 +69,7 @@ class MemoryStore:
         self.ingested: dict[Fingerprint, IngestedAlert] = {}
         self.claims: dict[tuple[GroupId, IntegrationKey], _Claim] = {}
         self.deliveries: dict[tuple[GroupId, IntegrationKey, int], Delivery] = {}
+        self.threads: dict[tuple[GroupId, IntegrationKey], Thread] = {}
         self.writes = 0
 
     # Rules
@@ -283,6 +285,16 @@ class MemoryStore:
 
     def load_deliveries(self, group: GroupId) -> Sequence[Delivery]:
         return [delivery for key, delivery in sorted(self.deliveries.items()) if key[0] == group]
+
+    def load_thread(self, notification: Notification, *, now: datetime) -> Thread | None:
+        return self.threads.get((notification.group, notification.key))
+
+    def save_thread(self, notification: Notification, thread: Thread | None, *, now: datetime) -> None:
+        self.writes += 1
+        if thread is None:
+            self.threads.pop((notification.group, notification.key), None)
+        else:
+            self.threads[notification.group, notification.key] = thread
 
 
 def _expect(stored: int, read: int, what: str) -> None:

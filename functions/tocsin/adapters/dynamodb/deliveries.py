@@ -9,7 +9,7 @@ from ...core.notifications import Notification, format_time, parse_time
 from ...core.receivers import IntegrationKey
 from ...core.routing import GroupId
 from ...errors import ConflictError
-from ...ports import Claim, Delivery, DeliveryState
+from ...ports import Claim, Delivery, DeliveryState, Thread
 from .table import Condition, Item, Table, epoch, put_action, sortable, update_action
 
 # Longer than a notifier may run (its Timeout in template.yaml): an older claim is a crashed one's.
@@ -88,6 +88,21 @@ class DynamoDeliveries:
     def load_deliveries(self, group: GroupId) -> Sequence[Delivery]:
         """Return every delivery that is still on record, by integration and then in order."""
         return [_delivery(item) for item in self._table.query(_partition(group)) if "id" in item]
+
+    def load_thread(self, notification: Notification, *, now: datetime) -> Thread | None:
+        item = self._table.get(_partition(notification.group), notification.key) or {}
+        thread = item.get("thread")
+        if not thread or thread["until"] <= epoch(now):
+            return None
+        return Thread(thread["channel"], thread["message"])
+
+    def save_thread(self, notification: Notification, thread: Thread | None, *, now: datetime) -> None:
+        names, values, expression = {"#thread": "thread"}, {}, "REMOVE #thread"
+        if thread is not None:
+            until = epoch(now + KEPT_FOR)
+            values = {":thread": {"channel": thread.channel, "message": thread.message, "until": until}}
+            expression = "SET #thread = :thread"
+        self._table.update(_partition(notification.group), notification.key, expression, Condition("", names, values))
 
 
 def _partition(group: GroupId) -> str:
