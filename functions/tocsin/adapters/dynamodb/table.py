@@ -22,6 +22,8 @@ Item = dict[str, Any]
 
 PART_BYTES = 300 * 1024
 TRANSACTION_ITEMS = 100
+BATCH_KEYS = 100
+_BATCH_ATTEMPTS = 5
 # A transaction may hold 4 MB; the rest is for keys, conditions and the coding.
 TRANSACTION_BYTES = 3 * 1024 * 1024
 DUE_INDEX = "due"
@@ -30,6 +32,8 @@ _CONFLICTS = frozenset({"ConditionalCheckFailedException", "TransactionConflictE
 # Why one action kept its transaction from being written; the other reasons are no other writer's doing.
 _CONFLICTING_ACTIONS = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 _WRITERS = 8
+# These name the table inside.
+_WITHOUT_TABLE = frozenset({"transact_write_items", "batch_get_item"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,19 @@ class Table:
         answer = self.call("get_item", Key=key(pk, sk), ConsistentRead=True)
         return decode_all(answer["Item"]) if "Item" in answer else None
 
+    def get_many(self, pk: str, sks: Sequence[str]) -> Iterator[Item]:
+        """Yield the items of a partition that are there, of these sort keys, in no order."""
+        for start in range(0, len(sks), BATCH_KEYS):
+            keys = [key(pk, sk) for sk in sks[start : start + BATCH_KEYS]]
+            for _ in range(_BATCH_ATTEMPTS):
+                answer = self.call("batch_get_item", RequestItems={self.name: {"Keys": keys, "ConsistentRead": True}})
+                yield from map(decode_all, answer["Responses"].get(self.name, ()))
+                keys = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+                if not keys:
+                    break
+            else:
+                raise StoreError("batch_get_item: the table is too busy")
+
     def put(self, item: Item, condition: Condition | None = None) -> None:
         self.call("put_item", Item=encode_all(item), **_condition_arguments(condition))
 
@@ -126,7 +143,7 @@ class Table:
 
     def call(self, operation: str, **arguments: Any) -> Any:
         """Call the client. Raises ConflictError or StoreError."""
-        if operation != "transact_write_items":
+        if operation not in _WITHOUT_TABLE:
             arguments["TableName"] = self.name
         try:
             return getattr(self._client(), operation)(**arguments)

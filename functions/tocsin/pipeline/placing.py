@@ -1,0 +1,51 @@
+"""Which groups alerts belong to, and how the groups come to know of them.
+
+A timer is announced before a group is told (law 5): a crash between leaves a timer that finds nothing new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..core.alerts import Alert
+from ..core.configuration import Configuration
+from ..core.grouping import first_flush_at
+from ..core.routing import GroupIdentity, Route, identify_group, routes_for
+from ..ports import Groups, Timers
+
+Receivers = Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A group, the route that makes it, and alerts that belong to it."""
+
+    identity: GroupIdentity
+    route: Route
+    alerts: tuple[Alert, ...]
+
+
+def place(root: Route, alerts: Iterable[tuple[Alert, Receivers]]) -> Iterator[Placed]:
+    """Yield the groups of alerts, by id; an alert with receivers of its own goes straight to these."""
+    groups: dict[GroupIdentity, tuple[Route, list[Alert]]] = {}
+    for alert, receivers in alerts:
+        for route in routes_for(root, alert.labels, receivers):
+            groups.setdefault(identify_group(route, alert.labels), (route, []))[1].append(alert)
+    for identity in sorted(groups, key=lambda each: each.id):
+        route, placed = groups[identity]
+        yield Placed(identity, route, tuple(placed))
+
+
+def tell_groups(timers: Timers, groups: Groups, placed: Iterable[Placed], *, now: datetime) -> None:
+    """Announce each group's first flush, and put the alerts' copies into it."""
+    for each in placed:
+        at = min(first_flush_at(each.route, alert, now) for alert in each.alerts)
+        timers.announce(each.identity.id, at=at, now=now)
+        groups.tell(each.identity, each.alerts, first_flush_at=at)
+
+
+def receivers_of(configuration: Configuration, name: str) -> tuple[Receivers, ...]:
+    """Return how alerts of a name are routed: as the rules of this name are; through the tree where there is none."""
+    return tuple(dict.fromkeys(rule.receivers for rule in configuration.rules() if rule.name == name)) or ((),)
