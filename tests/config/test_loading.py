@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.config.files import ALERTMANAGER, load, refusal
 from tocsin import config
 from tocsin.config.blocks import words
+from tocsin.config.integrations import INTEGRATIONS
 from tocsin.core.configuration import Configuration
 from tocsin.errors import ConfigError
 
@@ -126,9 +127,14 @@ KEYS = st.sampled_from(
             groups name rules alert record expr for labels annotations interval limit route receiver receivers routes
             matchers match match_re group_by group_wait continue global slack_configs email_configs to api_url_file
             threshold metric window condition display channels cooldown cooldowns escalation policies steps after
-            alertmanager_config <<
+            alertmanager_config << templates template_files inhibit_rules sources source_match_re equal time_intervals
+            mute_time_intervals active_time_intervals times start_time weekdays days_of_month months years location
+            http_config basic_auth authorization oauth2 tls_config http_headers files proxy_connect_header tracing
+            event_recorder outputs type actions fields details responders headers threading sigv4 payload url
+            compatibility
             """
         )
+        | set(INTEGRATIONS)
     )
 )
 SCALARS = st.one_of(
@@ -146,6 +152,7 @@ VALUES = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=5)),
     max_leaves=20,
 )
+ANY_KEY = sorted({name for model in INTEGRATIONS.values() for name in model.keys()})  # noqa: SIM118
 FILES = ["alertmanager.yml", "tocsin.yml", "rules/a.yml"]
 
 
@@ -167,3 +174,18 @@ def test_any_yaml_is_a_configuration_or_a_config_error(name, text):
 @given(st.sampled_from(FILES), st.dictionaries(KEYS, VALUES, max_size=6))
 def test_any_structure_is_a_configuration_or_a_config_error(name, value):
     loads_or_is_refused({"alertmanager.yml": ALERTMANAGER.encode(), name: yaml.safe_dump(value).encode()})
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=6))
+def test_any_structure_is_an_alertmanager_yml_or_a_config_error_when_all_is_honoured(value):
+    content = yaml.safe_dump({"route": {"receiver": "a"}, "receivers": [{"name": "a"}], **value}).encode()
+    with contextlib.suppress(ConfigError):
+        warnings = config.check_alertmanager("a.yml", content, environment={}, honour_all=True)
+        assert all(isinstance(warning, str) for warning in warnings)
+
+
+@given(st.sampled_from(sorted(INTEGRATIONS)), st.dictionaries(st.sampled_from(ANY_KEY), VALUES, max_size=6))
+def test_any_block_of_an_integration_is_taken_or_a_config_error(key, block):
+    text = {"route": {"receiver": "a"}, "receivers": [{"name": "a", key: [block]}]}
+    with contextlib.suppress(ConfigError):
+        config.check_alertmanager("a.yml", yaml.safe_dump(text).encode(), environment={}, honour_all=True)

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.config.files import load, refusal
+from tocsin.core.configuration import Compatibility
 from tocsin.core.cooldowns import DEFAULT_COOLDOWN, cooldown_of
 
 FULL = """
@@ -64,6 +65,11 @@ def test_a_threshold_rule_compiles_to_a_prometheus_rule():
     assert rule.key == "tocsin.yml;thresholds;high_error_rate;0"
     assert by_metric.expr == '(avg_over_time(queue_length{job="worker"}[30s])) > 100'
     assert by_metric.labels == {"severity": "warning"}
+
+
+@pytest.mark.parametrize(("text", "expected"), [("", "tocsin"), ("compatibility: alertmanager", "alertmanager")])
+def test_faults_of_alertmanager_are_repeated_only_where_that_is_asked_for(text, expected):
+    assert load(tocsin=text).compatibility is Compatibility(expected)
 
 
 @pytest.mark.parametrize(
@@ -174,6 +180,7 @@ def policy(steps):
             policy("[{after: 5m, receivers: [pager]}, {after: 1m, receivers: [pager]}]"),
             "step 2: after: steps must be in ascending order",
         ),
+        ("a compatibility with something else", "compatibility: grafana", "expected tocsin or alertmanager"),
         ("policies that are no list", "escalation: {policies: a}", "policies: expected a list, found 'a'"),
     ],
 )

@@ -24,7 +24,7 @@ from ..errors import Problem
 from . import TEMPLATES
 from .blocks import Reading
 from .documents import Path, Scalar
-from .values import describe, is_template
+from .values import describe, is_template, why_no_template
 
 
 def read_templates(reading: Reading, files: Mapping[str, str]) -> dict[str, str]:
@@ -74,14 +74,5 @@ def warn_of_broken_texts(reading: Reading, path: Path, value: Any, context: str)
     elif isinstance(value, list):
         for index, each in enumerate(value):
             warn_of_broken_texts(reading, (*path, index), each, context)
-    elif isinstance(value, Scalar) and is_template(value) and (reason := why_broken(str(value))):
+    elif isinstance(value, Scalar) and is_template(value) and (reason := why_no_template(str(value))):
         reading.warn(path, f"{path[-1]}: not a valid template, and sent as this error: {reason}", context=context)
-
-
-def why_broken(text: str) -> str:
-    """Return why a text is no template; empty when it is one."""
-    try:
-        syntax.parse(text, name="", functions=NAMES)
-    except TemplateError as error:
-        return str(error)
-    return ""

@@ -18,6 +18,9 @@ from pydantic import BeforeValidator
 
 from ..core.durations import parse_duration
 from ..core.matcher_syntax import is_label_name
+from ..core.templates import syntax
+from ..core.templates.errors import TemplateError
+from ..core.templates.notification_functions import NAMES
 from .documents import Scalar
 
 _TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -45,6 +48,15 @@ def describe(value: Any) -> str:
 def is_template(text: str) -> bool:
     """Say whether a text has something to be filled in when it is sent."""
     return "{{" in text
+
+
+def why_no_template(text: str) -> str:
+    """Return why a text's template cannot be read; empty when it can, or when it has none."""
+    try:
+        syntax.parse(text, name="", functions=NAMES)
+    except TemplateError as error:
+        return str(error).removeprefix("template: ").removeprefix(":")
+    return ""
 
 
 def _text(value: Any) -> str:
@@ -144,7 +156,11 @@ def _url(value: Any) -> str:
 
 def _url_or_template(value: Any) -> str:
     text = _text(value)
-    return text if not text or is_template(text) else _url(value)
+    if not text or not is_template(text):
+        return text and _url(value)
+    if reason := why_no_template(text):
+        raise ValueError(f"not a valid template: {reason}")
+    return text
 
 
 def _with_slash(value: Any) -> str:

@@ -26,6 +26,7 @@ from ..values import (
     Url,
     UrlWithSlash,
     is_template,
+    why_no_template,
 )
 from .block import Fallback, HttpBlock, default
 
@@ -103,6 +104,8 @@ class _Responder(Block):
     @classmethod
     def between(cls, found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         type_ = str(found.get("type", ""))
+        if is_template(type_) and (reason := why_no_template(type_)):
+            yield "type", f"type: not a valid template: {reason}"
         if not is_template(type_) and type_.lower() not in _RESPONDERS:
             yield "type" if type_ else "", f"type: expected one of {', '.join(_RESPONDERS)}"
 
