@@ -40,11 +40,18 @@ def _compatibility(value: Any) -> Compatibility:
 
 class _File(Block):
     rules: Blocks = None
-    cooldown: Duration = DEFAULT_COOLDOWN
+    cooldown: Duration | None = None
     cooldowns: Blocks = None
     escalation: Blocks = None
     external_labels: LabelMap = Field(default_factory=dict)
     compatibility: Annotated[Compatibility, BeforeValidator(_compatibility)] = Compatibility.TOCSIN
+
+
+def _default_cooldown(file: _File) -> timedelta:
+    """Return the cooldown of what no rule names; Alertmanager has none, so whoever asks for it gets none."""
+    if file.cooldown is not None:
+        return file.cooldown
+    return timedelta(0) if file.compatibility is Compatibility.ALERTMANAGER else DEFAULT_COOLDOWN
 
 
 class _Cooldown(Block):
@@ -123,7 +130,7 @@ class _Reader:
             rule_groups=(group,) if rules else (),
             policies=tuple(self._policies()),
             cooldowns=(*own_cooldowns, *cooldowns),
-            default_cooldown=file.cooldown if file else DEFAULT_COOLDOWN,
+            default_cooldown=_default_cooldown(file) if file else DEFAULT_COOLDOWN,
             external_labels=file.external_labels if file else {},
             compatibility=file.compatibility if file else Compatibility.TOCSIN,
         )
