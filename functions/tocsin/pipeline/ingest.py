@@ -89,6 +89,21 @@ def tell_anew(world: Ingester, loaded: LoadedConfiguration, *, now: datetime) ->
     return sum(len(_take(world, loaded, chunk, now=now)) for chunk in _chunks(known))
 
 
+class Rerouting:
+    """Tells anew what was sent to us when the configuration has changed, or when it cannot know whether it has."""
+
+    def __init__(self, world: Ingester) -> None:
+        self._world = world
+        self._digest = ""
+
+    def __call__(self, loaded: LoadedConfiguration, *, now: datetime) -> int:
+        if loaded.configuration.routes_digest == self._digest:
+            return 0
+        told = tell_anew(self._world, loaded, now=now)
+        self._digest = loaded.configuration.routes_digest
+        return told
+
+
 def _receive(
     posted: Iterable[Posted], resolve_timeout: timedelta, *, now: datetime
 ) -> tuple[dict[Fingerprint, Received], tuple[str, ...]]:
@@ -155,7 +170,9 @@ def _decide(
     if not known.is_told:
         return News.UNTOLD, record
     if status is Status.RESOLVED:
-        return News.NOTHING, record
+        # Its end may not have been said yet; then it is said with the newest words.
+        is_reworded = dict(known.alert.annotations) != dict(merged.alert.annotations)
+        return (News.CHANGED if is_reworded else News.NOTHING), record
     if known.routes_digest != digest:
         return News.REROUTED, record
     if _gist(known.alert) != _gist(merged.alert):
