@@ -96,6 +96,23 @@ receivers:
     assert action.startswith('am.yml:8:28: receiver "a", slack_configs 1: text: not a valid template')
 
 
+def test_a_call_of_a_template_that_nobody_defines_is_told_with_the_one_that_was_meant():
+    text = """templates: [team.tmpl]
+route: {receiver: a}
+receivers:
+- name: a
+  discord_configs:
+  - webhook_url_file: secret:discord#a
+    title: '{{ if true }}{{ template "teem" . }}{{ end }}'
+    message: '{{ template "team" . }}{{ template "slack.default.title" . }}'
+    content: '{{ define "own" }}{{ end }}{{ template "own" }}'
+"""
+    (warning,) = warnings_of(text)
+    assert warning == (
+        "am.yml:7:12: receiver \"a\", discord_configs 1: title: there is no template 'teem', did you mean 'team'?"
+    )
+
+
 def test_where_alertmanager_reads_a_template_itself_a_broken_one_is_refused():
     for block in (
         "webhook_configs: [{url: 'http://a/{{ .x'}]",

@@ -27,7 +27,7 @@ from .blocks import INLINE_SECRETS, Block, Reading
 from .documents import Document, Path, Scalar, read_document, read_embedded
 from .global_settings import Global
 from .inhibit_rules import read_inhibit_rules
-from .notification_templates import read_templates
+from .notification_templates import TextChecker, read_templates
 from .observability import check_observability
 from .receivers import ReceiverReader
 from .routes import RouteReader
@@ -129,10 +129,11 @@ def _read(reading: Reading, files: Mapping[str, str]) -> Alerting | None:
         return None
     has_globals = value.get("global") is not None
     globals_ = reading.block(Global, ("global",), context="global") if has_globals else Global()
-    receivers = ReceiverReader(reading, globals_).read() if "receivers" in value else {}
+    templates = read_templates(reading, files)
+    texts = TextChecker(reading, templates)
+    receivers = ReceiverReader(reading, globals_, texts).read() if "receivers" in value else {}
     intervals = read_time_intervals(reading)
     inhibit_rules = read_inhibit_rules(reading) if "inhibit_rules" in value else ()
-    templates = read_templates(reading, files)
     check_observability(reading)
     found = Alerting(
         None,

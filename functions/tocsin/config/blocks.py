@@ -39,7 +39,8 @@ def words(text: str) -> frozenset[str]:
 class Block(BaseModel):
     """One mapping: its keys by pydantic, and rules between them, which are looked at even where a key is wrong."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Most files use few of the blocks: each is made ready when it is first met, which start-up is spared.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     # A key that holds a secret → the key beside it that refers to one; of the two, one at most may be set.
     secrets: ClassVar[Mapping[str, str]] = {}

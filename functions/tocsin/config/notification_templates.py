@@ -4,8 +4,8 @@ The files lie in the folder `templates` beside alertmanager.yml, or in an AMP de
 folder is that of the machine on which Alertmanager ran, so it is the last part that counts: `/etc/alertmanager/*.tmpl`
 takes every `*.tmpl` that is there. A pattern that finds nothing is no error, as in Alertmanager, but it is told.
 
-A file that is no template is refused. A text in a receiver that is none is told of, and no reason to refuse: when it is
-sent, the error stands in its place.
+A file that is no template is refused. A text in a receiver that is none, or that calls one that nobody defines, is told
+of and no reason to refuse: when it is sent, the error stands in its place.
 
 Source: https://prometheus.io/docs/alerting/latest/notifications/,
 https://github.com/prometheus/alertmanager/blob/main/template/template.go (FromGlobs)
@@ -14,17 +14,22 @@ https://github.com/prometheus/alertmanager/blob/main/template/template.go (FromG
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from ..core.templates import syntax
+from ..core.templates import nodes, syntax
+from ..core.templates.alertmanager import SHIPPED
 from ..core.templates.errors import TemplateError
 from ..core.templates.notification_functions import NAMES
 from ..errors import Problem
 from . import TEMPLATES
-from .blocks import Reading
+from .blocks import Reading, did_you_mean
 from .documents import Path, Scalar
 from .values import describe, is_template, why_no_template
+
+_DEFINITION = re.compile(r'{{-?\s*(?:define|block)\s+["`]([^"`]*)["`]')
 
 
 def read_templates(reading: Reading, files: Mapping[str, str]) -> dict[str, str]:
@@ -66,13 +71,49 @@ def check_file(name: str, text: str) -> Problem | None:
     return None
 
 
-def warn_of_broken_texts(reading: Reading, path: Path, value: Any, context: str) -> None:
-    """Warn of every text at a path, and below it, that calls for a template and is none."""
-    if isinstance(value, dict):
-        for key, each in value.items():
-            warn_of_broken_texts(reading, (*path, key), each, context)
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            warn_of_broken_texts(reading, (*path, index), each, context)
-    elif isinstance(value, Scalar) and is_template(value) and (reason := why_no_template(str(value))):
-        reading.warn(path, f"{path[-1]}: not a valid template, and sent as this error: {reason}", context=context)
+def defined_names(files: Mapping[str, str]) -> frozenset[str]:
+    """Return the names of the templates that texts may call: those of the files, and the defaults.
+
+    The files are not read as templates for this: it is for a hint, and start-up is spared the parsing of the defaults.
+    """
+    texts = [SHIPPED.read_text(encoding="utf-8"), *files.values()]
+    return frozenset(name for text in texts for name in _DEFINITION.findall(text))
+
+
+@dataclass(frozen=True, slots=True)
+class TextChecker:
+    """Warns of the texts in receivers that could not be expanded; `files` are the template files that are taken."""
+
+    reading: Reading
+    files: Mapping[str, str]
+
+    def check(self, path: Path, value: Any, context: str) -> None:
+        """Look at every text at a path, and below it."""
+        if isinstance(value, dict):
+            for key, each in value.items():
+                self.check((*path, key), each, context)
+        elif isinstance(value, list):
+            for index, each in enumerate(value):
+                self.check((*path, index), each, context)
+        elif isinstance(value, Scalar) and is_template(value):
+            self._check_text(path, str(value), context)
+
+    def _check_text(self, path: Path, text: str, context: str) -> None:
+        if reason := why_no_template(text):
+            message = f"{path[-1]}: not a valid template, and sent as this error: {reason}"
+            self.reading.warn(path, message, context=context)
+            return
+        template = syntax.parse(text, name="", functions=NAMES)
+        missing = {node.name for node in _invocations(template.main.body)} - set(template.definitions)
+        known = defined_names(self.files) if missing else frozenset()
+        for name in sorted(missing - known):
+            message = f"{path[-1]}: there is no template {name!r}{did_you_mean(name, sorted(known))}"
+            self.reading.warn(path, message, context=context)
+
+
+def _invocations(node: Any) -> Iterator[nodes.Invoke]:
+    if isinstance(node, nodes.Invoke):
+        yield node
+    elif isinstance(node, tuple):
+        for each in node:
+            yield from _invocations(each)

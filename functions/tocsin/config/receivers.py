@@ -17,7 +17,7 @@ from .blocks import Block, Reading
 from .documents import Path, Scalar
 from .global_settings import Global
 from .integrations import INTEGRATIONS
-from .notification_templates import warn_of_broken_texts
+from .notification_templates import TextChecker
 from .values import Blocks, FilledText, LabelMap
 
 
@@ -31,13 +31,14 @@ _Receiver: type[_ReceiverKeys] = create_model("_Receiver", __base__=_ReceiverKey
 
 
 class ReceiverReader:
-    """Reads `receivers:`; knows what integrations fall back to.
+    """Reads `receivers:`; knows what integrations fall back to, and looks at their texts.
 
     Without `globals_` (they have problems of their own) nothing is said about a fallback that is missing.
     """
 
-    def __init__(self, reading: Reading, globals_: Global | None) -> None:
+    def __init__(self, reading: Reading, globals_: Global | None, texts: TextChecker) -> None:
         self._reading = reading
+        self._texts = texts
         self._globals = globals_ or Global()
         self._knows_globals = globals_ is not None
 
@@ -66,7 +67,7 @@ class ReceiverReader:
 
     def _integration(self, path: Path, receiver: str, context: str) -> Integration | None:
         block = self._reading.block(INTEGRATIONS[str(path[-2])], path, context=context)
-        warn_of_broken_texts(self._reading, path, self._reading.document.at(path), context)
+        self._texts.check(path, self._reading.document.at(path), context)
         if block is None:
             return None
         settings, missing = block.completed(self._globals)
