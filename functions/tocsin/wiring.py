@@ -46,8 +46,9 @@ if TYPE_CHECKING:
     from .pipeline.escalate import Escalator
     from .pipeline.evaluate import Evaluator
     from .pipeline.notify import Notifier
-    from .ports import Sender
+    from .ports import Sender, Threads
     from .web.api import Api
+    from .wiring_senders import Senders
 
 SHIPPED_CONFIG = Path(__file__).resolve().parent.parent / "config"
 SECRET_PREFIX = "TOCSIN_SECRET_"
@@ -67,7 +68,16 @@ class Variable:
     needed_by: tuple[str, ...] = ()
 
 
-_WITH_TABLE = ("evaluate", "dispatch", "escalate", "notify_slack", "notify_pagerduty", "notify_email", "api")
+_WITH_TABLE = (
+    "evaluate",
+    "dispatch",
+    "escalate",
+    "notify_slack",
+    "notify_pagerduty",
+    "notify_email",
+    "notify_webhook",
+    "api",
+)
 
 VARIABLES = (
     Variable("TOCSIN_TABLE", "name of the DynamoDB table", needed_by=_WITH_TABLE),
@@ -88,6 +98,8 @@ VARIABLES = (
     Variable("TOCSIN_EMAIL_MANAGER", "addresses of the manager, for the shipped configuration"),
     Variable("TOCSIN_SECRET_SLACK", "secret with Slack's webhook URLs by name"),
     Variable("TOCSIN_SECRET_PAGERDUTY", "secret with PagerDuty's routing keys by name"),
+    Variable("TOCSIN_SECRET_EMAIL", "secret with the mail server's passwords by name"),
+    Variable("TOCSIN_SECRET_WEBHOOK", "secret with the other receivers' addresses, tokens and keys by name"),
     Variable("TOCSIN_ALLOW_INLINE_SECRETS", "true: alertmanager.yml may hold secrets in clear (not for Lambda)"),
     Variable("TOCSIN_URL", "address of Tocsin's API, for the command line"),
     Variable("CONFIG_URI", "configuration: s3://bucket/prefix or a folder; empty is what is shipped"),
@@ -339,22 +351,25 @@ class Application:
 
     def sender(self, function: str) -> Sender:
         """Return what delivers for a notifying function."""
-        if function == "notify_email":
-            from .adapters.ses import EmailSender
+        return self.senders.of_function(function)
 
-            return EmailSender(client=self.client("sesv2"), sender=self.settings.get("TOCSIN_EMAIL_FROM"))
-        from .adapters.http import Http, PooledTransport
+    @cached_property
+    def senders(self) -> Senders:
+        """A sender for each kind of integration."""
+        from .wiring_senders import Senders
 
-        http = Http(PooledTransport(urllib3.PoolManager()), time.sleep, random.random, time.monotonic)
-        if function == "notify_slack":
-            from .adapters.slack import SlackSender
+        return Senders(
+            self.settings,
+            client=self.client,
+            client_config=CLIENT_CONFIG,
+            secrets=lambda: self.secrets,
+            threads=lambda: self.threads,
+            configuration=lambda now: self.configurations.current(now=now).configuration,
+        )
 
-            return SlackSender(self.secrets, http)
-        if function == "notify_pagerduty":
-            from .adapters.pagerduty import PagerdutySender
-
-            return PagerdutySender(self.secrets, http)
-        raise ValueError(f"no integration is delivered by {function!r}")
+    @property
+    def threads(self) -> Threads:
+        return self.deliveries
 
     @cached_property
     def secrets(self) -> Secrets:
@@ -425,13 +440,23 @@ class Workplace(Application):
         except BotoCoreError as error:
             return str(error)
 
+    @property
+    def threads(self) -> Threads:
+        if self.settings.get("TOCSIN_TABLE"):
+            return self.deliveries
+        from .adapters.memory import MemoryStore  # without a table, every message is a new one
+
+        return MemoryStore()
+
     def sender_of(self, kind: Kind) -> Sender:
         """Return what delivers for a kind of integration."""
         if kind.value != "sns":
-            return self.sender(f"notify_{kind.value}")
+            return self.senders.of_kind(kind.value)
         from .adapters.topic_sender import TopicSender
 
-        return TopicSender(self.settings.get("TOCSIN_TOPIC_ARN"), lambda: self.client("sns"))
+        return TopicSender(
+            self.settings.get("TOCSIN_TOPIC_ARN"), lambda: self.client("sns"), self.senders.of_kind("sns")
+        )
 
     def remote_api(self, url: str) -> RemoteApi:
         """Return Tocsin's API at an address, signed for where it is AWS's and there are credentials."""

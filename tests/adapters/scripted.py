@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
+from tocsin.adapters.channel import Outlets
 from tocsin.adapters.http import Http, Request, Response
+from tocsin.adapters.http_config import HttpClients
 from tocsin.adapters.secrets import Secrets
+from tocsin.core.templates.alertmanager import TemplateSet
 from tocsin.errors import DeliveryError, FailureReason
 
 Outcome = Response | DeliveryError
@@ -76,3 +80,13 @@ class ListedSecrets(Secrets):
         self.readings.append((reference, True))
         self._values = self._values[1:] or self._values
         return self._values[0]
+
+
+def outlets(*outcomes: Outcome, secrets: Secrets | None = None, **templates: str) -> tuple[Outlets, ScriptedTransport]:
+    """Return what senders work with, over a script; `templates` are files of the user's own, by name."""
+    http, transport, _ = scripted(*outcomes)
+
+    def at(now: datetime) -> Any:
+        return TemplateSet({f"{name}.tmpl": text for name, text in templates.items()})
+
+    return Outlets(secrets or ListedSecrets("secret"), HttpClients(http), at), transport

@@ -22,7 +22,7 @@ from tests.adapters.samples import (
     notification,
     notifications,
 )
-from tests.adapters.scripted import ListedSecrets, Outcome, scripted
+from tests.adapters.scripted import ListedSecrets, Outcome, outlets
 from tests.golden import assert_golden_json
 from tocsin.adapters.http import Response, encode
 from tocsin.adapters.pagerduty import ENQUEUE_URL, PagerdutySender, render
@@ -85,8 +85,11 @@ def test_a_long_receiver_name_still_has_a_stable_key() -> None:
         ("page", {}, "error"),
         ("none", {}, "error"),
         ("none", {"severity": "warning"}, "warning"),
-        ("none", {"severity": "{{ .CommonLabels.severity }}"}, "error"),
-        ("critical", {"severity": "info"}, "critical"),
+        ("none", {"severity": "{{ .CommonLabels.severity }}"}, "critical"),
+        ("none", {"severity": "{{ .CommonLabels.gravity }}"}, "error"),
+        ("critical", {"severity": "{{ .Broken"}, "critical"),
+        ("critical", {"severity": "info"}, "info"),
+        ("critical", {"severity": "high"}, "error"),
     ],
 )
 def test_severities(own: str, settings: dict[str, str], expected: str) -> None:
@@ -130,8 +133,8 @@ def test_firing_and_resolved_are_told_apart() -> None:
 
 
 def deliver(*outcomes: Outcome, secrets: ListedSecrets | None = None, settings: dict[str, Any] | None = None) -> Any:
-    http, transport, _ = scripted(*outcomes)
-    sender = PagerdutySender(secrets or ListedSecrets(KEY), http)
+    work, transport = outlets(*outcomes, secrets=secrets or ListedSecrets(KEY))
+    sender = PagerdutySender(work)
     given_ = firing_single(PAGERDUTY) if settings is None else notification(PAGERDUTY, alert(), settings=settings)
     return sender(given_, now=NOW), transport.requests
 

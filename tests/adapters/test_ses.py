@@ -12,9 +12,12 @@ from hypothesis import given
 
 from dev.receivers import check_email
 from tests.adapters.samples import CASES, NOW, alert, bare, firing_single, notification, notifications
+from tests.adapters.scripted import outlets
 from tests.golden import assert_golden
+from tocsin.adapters.http import Response
 from tocsin.adapters.mail import Email, render
-from tocsin.adapters.ses import EmailSender, addresses, request
+from tocsin.adapters.mail_sender import EmailSender
+from tocsin.adapters.ses import addresses, request
 from tocsin.core.notifications import Notification
 from tocsin.core.receivers import Kind
 from tocsin.errors import DeliveryError, FailureReason
@@ -138,7 +141,7 @@ def test_addresses_that_are_missing(settings: dict[str, str], said: str) -> None
 
 def test_a_delivery_returns_the_message_id() -> None:
     ses = FakeSes()
-    assert EmailSender(cast(Any, ses), SENDER)(firing_single(EMAIL), now=NOW) == "MessageId 0100"
+    assert EmailSender(lambda: cast(Any, ses), SENDER, outlets(Response(200))[0])(firing_single(EMAIL), now=NOW) == "MessageId 0100"
     assert ses.sent[0]["Destination"] == {"ToAddresses": ["oncall@example.com", "Ops <ops@example.com>"]}
 
 
@@ -173,7 +176,7 @@ def refusal(code: str, status: int = 400, said: str = "said") -> ClientError:
 )
 def test_refusals(error: Exception, reason: FailureReason, retryable: bool) -> None:
     with pytest.raises(DeliveryError) as raised:
-        EmailSender(cast(Any, FakeSes(error)), SENDER)(firing_single(EMAIL), now=NOW)
+        EmailSender(lambda: cast(Any, FakeSes(error)), SENDER, outlets(Response(200))[0])(firing_single(EMAIL), now=NOW)
     assert (raised.value.reason, raised.value.retryable) == (reason, retryable)
     assert str(raised.value).startswith("SES: ")
 

@@ -20,9 +20,10 @@ from tests.adapters.samples import (
     notification,
     notifications,
 )
-from tests.adapters.scripted import ListedSecrets, Outcome, scripted
+from tests.adapters.scripted import ListedSecrets, Outcome, outlets
 from tests.golden import assert_golden_json
 from tocsin.adapters.http import Response, encode
+from tocsin.adapters.memory import MemoryStore
 from tocsin.adapters.slack import SlackSender, escape, render
 from tocsin.core.notifications import Notification
 from tocsin.core.receivers import Kind
@@ -96,8 +97,8 @@ def test_a_cut_never_splits_an_escape(text: str, limit: int, expected: str) -> N
 
 
 def deliver(*outcomes: Outcome, secrets: ListedSecrets | None = None, settings: dict[str, Any] | None = None) -> Any:
-    http, transport, _ = scripted(*outcomes)
-    sender = SlackSender(secrets or ListedSecrets(URL), http)
+    work, transport = outlets(*outcomes, secrets=secrets or ListedSecrets(URL))
+    sender = SlackSender(work, MemoryStore())
     given_ = firing_single(SLACK) if settings is None else notification(SLACK, alert(), settings=settings)
     return sender(given_, now=NOW), transport.requests
 

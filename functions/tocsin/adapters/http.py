@@ -1,10 +1,10 @@
-"""Posting JSON to a receiver: pooled, verified, and tried again in place where that can help.
+"""Asking a receiver something: pooled, verified, and tried again in place where that can help.
 
 Rules:
 - 429, 408, 5xx, timeouts and broken connections are tried again with exponential backoff and jitter, or after what
   `Retry-After` asks for (seconds or a date), as long as the budget of the whole call allows; then the error is
   retryable, and what is above (Lambda's own retry, the group's next flush) goes on.
-- Every other answer is the sender's to judge; redirects are never followed.
+- Every other answer is the sender's to judge, redirects too (http_config.py follows those that may be followed).
 - A URL may be a secret: errors name its scheme and host only.
 
 A timeout is ambiguous (the receiver may have taken the message): told twice is better than never.
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
@@ -27,6 +27,7 @@ import urllib3.exceptions
 
 from ..core.wording import clip, one_line
 from ..errors import DeliveryError, FailureReason
+from .guarded import ForbiddenAddressError, guarded
 
 _AGAIN = frozenset({408, 429})
 _ANSWER_LENGTH = 300
@@ -37,11 +38,12 @@ _NO_URL = "(not a URL)"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One POST."""
+    """One request, a POST if nothing else is said."""
 
     url: str
     headers: Mapping[str, str]
     body: bytes
+    method: str = "POST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +70,14 @@ class Transport(Protocol):
 class PooledTransport:
     """urllib3's pool: connections stay open between invocations, certificates are verified."""
 
-    pool: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(num_pools=8, maxsize=4))
+    pool: urllib3.PoolManager = field(default_factory=lambda: guarded(urllib3.PoolManager(num_pools=8, maxsize=4)))
 
     def __call__(self, request: Request, *, timeout_seconds: float) -> Response:
         if redact(request.url) == _NO_URL:
             raise _not_a_url(request.url)
         try:
             answer = self.pool.request(
-                "POST",
+                request.method,
                 request.url,
                 body=request.body,
                 headers=dict(request.headers),
@@ -108,9 +110,14 @@ class Http:
     budget_seconds: float = 20.0
     backoff_seconds: float = 0.5
 
-    def post_json(self, url: str, payload: Mapping[str, Any], *, now: datetime) -> Response:
+    def post_json(
+        self, url: str, payload: Mapping[str, Any], *, now: datetime, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """Post JSON as `send` does."""
+        return self.send(Request(url, {**JSON_HEADERS, **(headers or {})}, encode(payload)), now=now)
+
+    def send(self, request: Request, *, now: datetime) -> Response:
         """Return an answer that trying again would not change. Raises DeliveryError, retryable, if there was none."""
-        request = Request(url=url, headers=_HEADERS, body=encode(payload))
         started, attempt = self.monotonic(), 0
         while True:
             left = self.budget_seconds - (self.monotonic() - started)
@@ -122,6 +129,12 @@ class Http:
                 raise outcome
             self.sleep(wait)
             attempt += 1
+
+    def within(self, timeout_seconds: float) -> Http:
+        """Return the same with another timeout; a long one widens the budget, so that one try has it."""
+        return replace(
+            self, timeout_seconds=timeout_seconds, budget_seconds=max(self.budget_seconds, timeout_seconds + 0.1)
+        )
 
     def _attempt(self, request: Request, *, timeout_seconds: float, now: datetime) -> Response | DeliveryError:
         try:
@@ -139,7 +152,7 @@ class Http:
         return ceiling * (0.5 + self.random() / 2)
 
 
-_HEADERS = {"content-type": "application/json; charset=utf-8", "user-agent": "tocsin", "accept": "*/*"}
+JSON_HEADERS = {"content-type": "application/json; charset=utf-8", "user-agent": "tocsin", "accept": "*/*"}
 
 
 def encode(payload: Mapping[str, Any]) -> bytes:
@@ -165,7 +178,7 @@ def refused(
     """Return the final error of an answer that is neither success nor worth another try."""
     answer = hide(response.text if said is None else said, url)
     if 300 <= response.status < 400:
-        answer = "a redirect, which is never followed"
+        answer = "a redirect, which is not followed"
     return DeliveryError(
         f"{redact(url)} answered {response.status}{f': {answer}' if answer else ''}",
         reason=reason or (FailureReason.AUTH if response.status in (401, 403) else FailureReason.CLIENT_ERROR),
@@ -209,6 +222,8 @@ def _passing(response: Response, url: str, *, now: datetime) -> DeliveryError | 
 
 
 def _transport_failure(error: Exception, url: str) -> DeliveryError:
+    if isinstance(error, ForbiddenAddressError):
+        return forbidden(url)
     if isinstance(error, (urllib3.exceptions.LocationValueError, ValueError)):
         return _not_a_url(url)
     # NewConnectionError is a timeout by inheritance only: most are refused connections.
@@ -220,6 +235,12 @@ def _transport_failure(error: Exception, url: str) -> DeliveryError:
         reason=FailureReason.TIMEOUT if timed_out else FailureReason.CONNECTION,
         retryable=True,
     )
+
+
+def forbidden(url: str) -> DeliveryError:
+    """Return the error of a URL that leads where nothing may be sent."""
+    message = f"{redact(url)} leads to an address inside the machine or the cloud's own services: nothing is sent there"
+    return DeliveryError(message, reason=FailureReason.NOT_CONFIGURED, retryable=False)
 
 
 def _not_a_url(url: str) -> DeliveryError:

@@ -7,7 +7,8 @@ Source: https://www.caniemail.com
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
 
@@ -29,7 +30,8 @@ from ..core.wording import (
     title,
     why,
 )
-from . import plain
+from . import mail_texts, plain
+from .texts import Texts
 
 ROWS = 100
 DETAILED = 10
@@ -42,21 +44,23 @@ _MUTED = "color:#5f6b7a;font-size:13px;line-height:19px"
 
 @dataclass(frozen=True, slots=True)
 class Email:
-    """A message without its addresses."""
+    """A message without its addresses; `headers` are the settings' own, `to` and `from` what they show."""
 
     subject: str
     html: str
     text: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def render(notification: Notification) -> Email:
+def render(notification: Notification, texts: Texts | None = None) -> Email:
     """Return the message; what cannot be rendered becomes a plain one. Never raises."""
     try:
-        return Email(
+        own = Email(
             subject=clip(title(notification), SUBJECT_LENGTH),
             html=_html(notification),
             text=plain.render(notification, limit_bytes=TEXT_BYTES).text,
         )
+        return mail_texts.overlay(own, texts or Texts(notification))
     except Exception as error:
         rest = plain.degraded(notification, error)
         return Email(subject=rest.subject, html=_preformatted(rest.text), text=rest.text)

@@ -14,11 +14,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from ..core.alerts import Alert, Status
 from ..core.labels import ALERTNAME, common
-from ..core.links import back_link, distinct, links_of
+from ..core.links import back_link, distinct, links_of, web_url
 from ..core.notifications import Notification, format_time
 from ..core.wording import (
     acknowledgement,
@@ -33,10 +34,13 @@ from ..core.wording import (
     title,
     why,
 )
-from ..errors import DeliveryError, FailureReason
+from ..errors import FailureReason
+from . import pagerduty_fields
+from .channel import Channel, Outlets
+from .credentials import not_configured
 from .http import Http, Response, encode, hide, refused
 from .plain import degraded
-from .secrets import Secrets, resolve
+from .texts import Texts
 
 ENQUEUE_URL = "https://events.pagerduty.com/v2/enqueue"
 EVENT_BYTES = 500 * 1024  # of 512 KB; the routing key and the note of what was left out take some
@@ -57,34 +61,28 @@ _UNKNOWN_SEVERITY = "error"
 class PagerdutySender:
     """Delivers notifications to the service whose routing key each one's settings refer to."""
 
-    secrets: Secrets
-    http: Http
+    outlets: Outlets
 
     def __call__(self, notification: Notification, *, now: datetime) -> str:
-        """Post, once more with a newly read key if it was refused. Raises DeliveryError."""
-        event = render(notification)
-        url = str(notification.integration.settings.get("url") or ENQUEUE_URL)
-        key = self._routing_key(notification, now=now)
-        try:
-            return send(event, url, routing_key=key, http=self.http, now=now)
-        except DeliveryError as error:
-            if error.reason is not FailureReason.AUTH:
-                raise
-            fresh = self._routing_key(notification, now=now, fresh=True)
-            if fresh == key:
-                raise
-            return send(event, url, routing_key=fresh, http=self.http, now=now)
+        """Post. Raises DeliveryError."""
+        texts = self.outlets.texts(notification, now=now)
+        event = render(notification, texts)
+        return self.outlets.deliver(notification, partial(_deliver, event, texts), now=now)
 
-    def _routing_key(self, notification: Notification, *, now: datetime, fresh: bool = False) -> str:
-        settings = notification.integration.settings
-        reference = settings.get("routing_key_file")
-        if reference:
-            return resolve(self.secrets, str(reference), now=now, fresh=fresh)
-        key = settings.get("routing_key")
-        if not key:
-            message = f"receiver {notification.receiver}: neither routing_key_file nor routing_key is set"
-            raise DeliveryError(message, reason=FailureReason.NOT_CONFIGURED, retryable=False)
-        return str(key)
+
+def _deliver(event: Mapping[str, Any], texts: Texts, channel: Channel) -> str:
+    settings = channel.settings
+    if not any(settings.get(key) for key in ("routing_key", "routing_key_file")) and any(
+        settings.get(key) for key in ("service_key", "service_key_file")
+    ):
+        raise not_configured(
+            f"receiver {channel.notification.receiver}: service_key belongs to PagerDuty's Events API v1,"
+            " which is not spoken; use routing_key_file of an Events API v2 integration"
+        )
+    url = str(settings.get("url") or ENQUEUE_URL)
+    # Labels may choose the service, as with Alertmanager.
+    key = texts.field(channel.secret("routing_key"))
+    return send(event, url, routing_key=key, http=channel.http, now=channel.now)
 
 
 def send(event: Mapping[str, Any], url: str, *, routing_key: str, http: Http, now: datetime) -> str:
@@ -108,10 +106,10 @@ def _answer(response: Response) -> Mapping[str, Any]:
     return answer if isinstance(answer, dict) else {}
 
 
-def render(notification: Notification) -> dict[str, Any]:
+def render(notification: Notification, texts: Texts | None = None) -> dict[str, Any]:
     """Return the event without its routing key; what cannot be rendered becomes a plain event. Never raises."""
     try:
-        return _event(notification)
+        return _event(notification, texts or Texts(notification))
     except Exception as error:
         return _plain_event(notification, error)
 
@@ -124,50 +122,54 @@ def dedup_key(notification: Notification) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def severity(notification: Notification) -> str:
-    """Return the notification's severity in PagerDuty's words; an unknown one is the setting's, else `error`."""
-    own = notification.severity.lower()
-    known = _SEVERITY_OF.get(own, own)
-    if known in _SEVERITIES:
-        return known
-    setting = str(notification.integration.settings.get("severity", "")).lower()
-    return setting if setting in _SEVERITIES else _UNKNOWN_SEVERITY
+def severity(notification: Notification, texts: Texts) -> str:
+    """Return the settings' severity, else the notification's own, in PagerDuty's words; `error` where none is known."""
+    asked = texts.value("severity") if texts.is_given("severity") else ""
+    known = (_SEVERITY_OF.get(said, said) for said in (asked.lower(), notification.severity.lower()))
+    return next((said for said in known if said in _SEVERITIES), _UNKNOWN_SEVERITY)
 
 
-def _event(notification: Notification) -> dict[str, Any]:
-    settings = notification.integration.settings
+def _event(notification: Notification, texts: Texts) -> dict[str, Any]:
     link = back_link(notification)
     event: dict[str, Any] = {
         "event_action": "resolve" if notification.status is Status.RESOLVED else "trigger",
         "dedup_key": dedup_key(notification),
-        "client": _short(settings.get("client")) or "Tocsin",
-        "links": _links(notification, link),
-        "payload": _payload(notification),
+        "client": _short(_own(texts, "client")) or "Tocsin",
+        "links": [*pagerduty_fields.links(texts), *_links(notification, link)],
+        "payload": _payload(notification, texts),
     }
-    client_url = settings.get("client_url") or link
+    images = pagerduty_fields.images(texts)
+    if images:
+        event["images"] = images
+    client_url = web_url(_own(texts, "client_url")) or link
     if client_url:
-        event["client_url"] = clip(str(client_url), 2000)
-    return _fitted(event, notification)
+        event["client_url"] = client_url
+    return _fitted(event, notification, pagerduty_fields.details(texts))
 
 
-def _payload(notification: Notification) -> dict[str, Any]:
+def _own(texts: Texts, key: str) -> str:
+    return texts.value(key) if texts.is_given(key) else ""
+
+
+def _payload(notification: Notification, texts: Texts) -> dict[str, Any]:
     shared = common([alert.labels for alert in notification.alerts])
-    settings = notification.integration.settings
     shown: Sequence[Alert] = firing(notification) or notification.alerts
     payload: dict[str, Any] = {
-        "summary": _summary(notification, shown),
-        "source": _first(settings.get("source"), shared, "instance", "service", "job") or "Tocsin",
-        "severity": severity(notification),
+        "summary": _summary(notification, shown, texts),
+        "source": _first(_own(texts, "source"), shared, "instance", "service", "job") or "Tocsin",
+        "severity": severity(notification, texts),
         "timestamp": format_time(min((alert.starts_at for alert in shown), default=notification.created_at)),
-        "class": _first(settings.get("class"), shared, ALERTNAME),
-        "component": _first(settings.get("component"), shared, "service", "job", "component"),
-        "group": _first(settings.get("group"), shared, "cluster", "namespace", "environment", "env"),
+        "class": _first(_own(texts, "class"), shared, ALERTNAME),
+        "component": _first(_own(texts, "component"), shared, "service", "job", "component"),
+        "group": _first(_own(texts, "group"), shared, "cluster", "namespace", "environment", "env"),
     }
     return {name: value for name, value in payload.items() if value}
 
 
-def _summary(notification: Notification, shown: Sequence[Alert]) -> str:
+def _summary(notification: Notification, shown: Sequence[Alert], texts: Texts) -> str:
     heading = title(notification)
+    if texts.is_given("description"):
+        return clip(one_line(texts.said("description", heading)) or heading, SUMMARY_LENGTH, size=_units)
     said = [facts(alert, now=notification.created_at) for alert in shown[:3]]
     summaries = dict.fromkeys(each.summary for each in said if each.summary)
     return clip(": ".join([heading, "; ".join(summaries)]) if summaries else heading, SUMMARY_LENGTH, size=_units)
@@ -181,9 +183,9 @@ def _links(notification: Notification, back: str | None) -> list[dict[str, str]]
     return links
 
 
-def _fitted(event: dict[str, Any], notification: Notification) -> dict[str, Any]:
-    """Return the event with as many alerts in its details as there is room for."""
-    details = _details(notification)
+def _fitted(event: dict[str, Any], notification: Notification, own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the event with the settings' details, and as many alerts in them as there is room for."""
+    details = {**_details(notification), **own}
     room = EVENT_BYTES - len(encode({**event, "details": details}))
     left_out = notification.truncated
     alerts: dict[str, list[dict[str, Any]]] = {"firing": [], "resolved": []}
@@ -194,7 +196,7 @@ def _fitted(event: dict[str, Any], notification: Notification) -> dict[str, Any]
             left_out += 1
         else:
             alerts[alert.status_at(notification.created_at).value].append(entry)
-    details |= {status: entries for status, entries in alerts.items() if entries}
+    details |= {status: entries for status, entries in alerts.items() if entries and status not in own}
     if left_out:
         details["left_out"] = f"{plural(left_out, 'more alert')} not shown here: there was no room"
     event["payload"]["custom_details"] = details

@@ -167,6 +167,11 @@ def _tail(notification: Notification) -> Iterator[str]:
         yield f"More: {link}"
 
 
+def subject(text: str) -> str:
+    """Return any text as a subject that SNS takes."""
+    return _ascii(one_line(text))
+
+
 def _ascii(text: str) -> str:
     """Return text as SNS takes a subject: accents dropped, other signs as a question mark."""
     plain = unicodedata.normalize("NFKD", text).replace("…", "...")

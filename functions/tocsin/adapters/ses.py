@@ -1,4 +1,6 @@
-"""Email, by SES v2. How a message looks is mail.py's; there is no idempotency, so its id travels in a header and a tag.
+"""Email, by SES v2: what SES is asked. How a message looks is mail.py's, and whether it goes by SES mail_sender.py's.
+
+There is no idempotency, so a notification's id travels in a header and a tag.
 
 Source: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
 """
@@ -6,22 +8,24 @@ Source: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.htm
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import datetime
 from email.utils import formataddr, getaddresses
 from typing import TYPE_CHECKING
 
 from ..core.notifications import Notification
 from ..core.wording import clip, one_line
 from ..errors import DeliveryError, FailureReason
-from .mail import Email, render
+from .mail import Email
+from .texts import Texts
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
     from mypy_boto3_sesv2 import SESV2Client
-    from mypy_boto3_sesv2.type_defs import SendEmailRequestTypeDef
+    from mypy_boto3_sesv2.type_defs import BodyTypeDef, MessageHeaderTypeDef, SendEmailRequestTypeDef
 
 RECIPIENTS = 50
+# SES takes 15.
+HEADERS = 12
+_ADDRESS_HEADERS = frozenset({"from", "to", "cc", "reply-to"})
 _TAG = re.compile(r"[^A-Za-z0-9_-]")
 _SAID_LENGTH = 300
 
@@ -44,18 +48,6 @@ _LATER = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class EmailSender:
-    """Delivers notifications by mail; `sender` is the address that is used where the settings name none."""
-
-    client: SESV2Client
-    sender: str
-
-    def __call__(self, notification: Notification, *, now: datetime) -> str:
-        """Send, and return SES's message id. Raises DeliveryError."""
-        return send(request(notification, render(notification), default_sender=self.sender), client=self.client)
-
-
 def send(message: SendEmailRequestTypeDef, *, client: SESV2Client) -> str:
     """Hand a request to SES and return its message id. Raises DeliveryError."""
     from botocore.exceptions import BotoCoreError, ClientError  # the client has loaded it by now
@@ -69,31 +61,37 @@ def send(message: SendEmailRequestTypeDef, *, client: SESV2Client) -> str:
     return f"MessageId {answer['MessageId']}"
 
 
-def request(notification: Notification, email: Email, *, default_sender: str) -> SendEmailRequestTypeDef:
+def request(
+    notification: Notification, email: Email, *, default_sender: str, texts: Texts | None = None
+) -> SendEmailRequestTypeDef:
     """Return what SES is asked. Raises DeliveryError where an address is missing."""
-    settings = notification.integration.settings
-    sender = str(settings.get("from") or default_sender)
-    recipients = addresses(str(settings.get("to") or ""))
+    texts = texts or Texts(notification)
+    sender = texts.value("from", default_sender)
+    recipients = addresses(texts.value("to"))
     if not recipients:
         raise _not_configured(notification, "`to` holds no address")
     if len(recipients) > RECIPIENTS:
         raise _not_configured(notification, f"`to` holds {len(recipients)} addresses, and SES takes {RECIPIENTS}")
     if not addresses(sender):
         raise _not_configured(notification, "there is no sender: set `from`, or TOCSIN_EMAIL_FROM")
-    return {
+    own: list[MessageHeaderTypeDef] = [
+        {"Name": name, "Value": _header(value)} for name, value in email.headers.items() if _is_free(name)
+    ]
+    parts: BodyTypeDef = {"Text": {"Data": email.text, "Charset": "UTF-8"}}
+    if email.html:
+        parts["Html"] = {"Data": email.html, "Charset": "UTF-8"}
+    message: SendEmailRequestTypeDef = {
         "FromEmailAddress": sender,
         "Destination": {"ToAddresses": recipients},
         "Content": {
             "Simple": {
                 "Subject": {"Data": email.subject, "Charset": "UTF-8"},
-                "Body": {
-                    "Text": {"Data": email.text, "Charset": "UTF-8"},
-                    "Html": {"Data": email.html, "Charset": "UTF-8"},
-                },
+                "Body": parts,
                 "Headers": [
                     {"Name": "X-Tocsin-Notification", "Value": _header(notification.id)},
                     {"Name": "X-Tocsin-Group", "Value": _header(notification.group)},
                     {"Name": "Auto-Submitted", "Value": "auto-generated"},
+                    *own[:HEADERS],
                 ],
             }
         },
@@ -102,6 +100,14 @@ def request(notification: Notification, email: Email, *, default_sender: str) ->
             {"Name": "receiver", "Value": _TAG.sub("_", notification.receiver)[:256] or "_"},
         ],
     }
+    if reply_to := addresses(email.headers.get("Reply-To", "")):
+        message["ReplyToAddresses"] = reply_to
+    return message
+
+
+def _is_free(name: str) -> bool:
+    """Say whether a header is one that SES lets others write: it makes the addresses' own."""
+    return name.lower() not in _ADDRESS_HEADERS
 
 
 def addresses(text: str) -> list[str]:

@@ -1,7 +1,8 @@
-"""Slack, by incoming webhook.
+"""Slack: what a message looks like, and how it is posted to an incoming webhook or by an app (slack_app.py).
 
 One message a notification: the title (a link back), then one coloured attachment for what fires and a green one for
-what is resolved. Slack's limits are kept by cutting, and the message says what was left out.
+what is resolved; or what the settings' own texts make of it (slack_attachment.py). Slack's limits are kept by cutting,
+and the message says what was left out.
 
 Sources: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 https://docs.slack.dev/reference/block-kit/blocks
@@ -13,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from ..core.alerts import Alert, Status
@@ -33,10 +35,13 @@ from ..core.wording import (
     value_label,
     why,
 )
-from ..errors import DeliveryError, FailureReason
-from .http import Http, Response, refused
+from ..errors import FailureReason
+from ..ports import Threads
+from . import slack_app, slack_attachment
+from .channel import Channel, Outlets
+from .http import Response, refused
 from .plain import Plain, degraded
-from .secrets import Secrets, resolve
+from .texts import Texts
 
 BLOCKS = 40  # Slack takes 50 in a message; some are the title's and the footer's
 FIELDS = 10
@@ -58,40 +63,23 @@ Block = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class SlackSender:
-    """Delivers notifications to the webhook that each one's settings refer to."""
+    """Delivers notifications to the webhook that each one's settings refer to, or as an app; `threads` is an app's."""
 
-    secrets: Secrets
-    http: Http
+    outlets: Outlets
+    threads: Threads
 
     def __call__(self, notification: Notification, *, now: datetime) -> str:
-        """Post, once more with a newly read secret if the webhook was refused. Raises DeliveryError."""
-        payload = render(notification)
-        url = self._url(notification, now=now)
-        try:
-            return send(payload, url, http=self.http, now=now)
-        except DeliveryError as error:
-            if error.reason is not FailureReason.AUTH:
-                raise
-            fresh = self._url(notification, now=now, fresh=True)
-            if fresh == url:
-                raise
-            return send(payload, fresh, http=self.http, now=now)
-
-    def _url(self, notification: Notification, *, now: datetime, fresh: bool = False) -> str:
-        settings = notification.integration.settings
-        reference = settings.get("api_url_file")
-        if reference:
-            return resolve(self.secrets, str(reference), now=now, fresh=fresh)
-        url = settings.get("api_url")
-        if not url:
-            message = f"receiver {notification.receiver}: neither api_url_file nor api_url is set"
-            raise DeliveryError(message, reason=FailureReason.NOT_CONFIGURED, retryable=False)
-        return str(url)
+        """Post. Raises DeliveryError."""
+        message = render(notification, self.outlets.texts(notification, now=now))
+        return self.outlets.deliver(notification, partial(send, message, self.threads), now=now)
 
 
-def send(payload: dict[str, Any], url: str, *, http: Http, now: datetime) -> str:
-    """Post a payload to a webhook and return Slack's answer. Raises DeliveryError."""
-    response = http.post_json(url, payload, now=now)
+def send(message: dict[str, Any], threads: Threads, channel: Channel) -> str:
+    """Post a message and return Slack's answer. Raises DeliveryError."""
+    url = channel.secret("api_url")
+    if slack_app.is_app(url):
+        return slack_app.send(message, url, threads, channel)
+    response = channel.post(url, message)
     if response.status == 200:
         return response.text or "ok"
     raise refused(response, url, reason=_refusal(response))
@@ -101,16 +89,24 @@ def _refusal(response: Response) -> FailureReason | None:
     return FailureReason.AUTH if response.text in _BAD_WEBHOOKS else None
 
 
-def render(notification: Notification) -> dict[str, Any]:
+def render(notification: Notification, texts: Texts | None = None) -> dict[str, Any]:
     """Return the payload; what cannot be rendered becomes a plain message. Never raises."""
+    texts = texts or Texts(notification)
     try:
-        message = _message(notification)
+        message = _own_message(notification, texts)
     except Exception as error:
         message = _plain_message(degraded(notification, error))
-    return {**message, **_passed_on(notification)}
+    return {**message, **_passed_on(texts)}
 
 
-def _message(notification: Notification) -> dict[str, Any]:
+def _own_message(notification: Notification, texts: Texts) -> dict[str, Any]:
+    if not slack_attachment.has_texts(texts):
+        return _message(notification, texts.value("color") if texts.is_given("color") else "")
+    heading = escape(title(notification), TITLE_LENGTH)
+    return slack_attachment.render(texts, heading=heading, story=_fallback(notification, title(notification)))
+
+
+def _message(notification: Notification, tone: str) -> dict[str, Any]:
     heading = title(notification)
     link = back_link(notification)
     shown = escape(heading, TITLE_LENGTH)
@@ -121,6 +117,8 @@ def _message(notification: Notification) -> dict[str, Any]:
         attachments[-1]["blocks"].append(footer)
     else:
         attachments = [_attachment(notification.severity, notification.status, [footer])]
+    if tone:
+        attachments[0]["color"] = tone
     return {"text": _fallback(notification, heading), "blocks": [top], "attachments": attachments}
 
 
@@ -203,9 +201,11 @@ def _fallback(notification: Notification, heading: str) -> str:
     return escape("\n".join([clip(heading, TITLE_LENGTH), *headlines]), FALLBACK_LENGTH)
 
 
-def _passed_on(notification: Notification) -> dict[str, str]:
-    settings = notification.integration.settings
-    return {name: value for name in _PASSED_ON if isinstance(value := settings.get(name), str) and value}
+def _passed_on(texts: Texts) -> dict[str, Any]:
+    """Return who posts it where, as far as the settings say so."""
+    said = {name: texts.value(name) for name in _PASSED_ON if texts.is_given(name)}
+    names = {"link_names": True} if texts.settings.get("link_names") else {}
+    return {**{name: value for name, value in said.items() if value}, **names}
 
 
 def _plain_message(plain: Plain) -> dict[str, Any]:

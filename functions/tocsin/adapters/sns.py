@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..core.notifications import Notification, encode, from_json
+from ..core.receivers import Kind
 from ..core.wording import clip, one_line
 from . import plain
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # All texts and attributes together; what is left of the 256 KiB is for the attributes.
 MESSAGE_BYTES = 250 * 1024
+# What an `sns_configs` is called that leads somewhere else than to this topic.
+OUTWARD = "sns-out"
 _ATTRIBUTE_LENGTH = 256
 
 
@@ -42,7 +45,7 @@ class SnsTopic:
             Subject=mail.subject,
             Message=envelope,
             MessageStructure="json",
-            MessageAttributes=_attributes(notification),
+            MessageAttributes=_attributes(notification, integration_name(notification, self._arn)),
         )
 
 
@@ -53,10 +56,18 @@ def _claim_check(message: str) -> str:
     return encode({**full, "alerts": [], "common_labels": {}, "common_annotations": {}, "truncated": left_out})
 
 
-def _attributes(notification: Notification) -> dict[str, MessageAttributeValueTypeDef]:
+def integration_name(notification: Notification, arn: str) -> str:
+    """Return what subscriptions filter by: the kind; another topic or a telephone is not for this topic's addresses."""
+    integration = notification.integration
+    is_elsewhere = integration.kind is Kind.SNS and integration.settings.get("topic_arn", arn) != arn
+    is_direct = any(integration.settings.get(key) for key in ("phone_number", "target_arn"))
+    return OUTWARD if integration.kind is Kind.SNS and (is_elsewhere or is_direct) else integration.kind.value
+
+
+def _attributes(notification: Notification, integration: str) -> dict[str, MessageAttributeValueTypeDef]:
     values = {
         "receiver": notification.receiver,
-        "integration": notification.integration.kind.value,
+        "integration": integration,
         "severity": notification.severity,
         "status": notification.status.value,
     }

@@ -8,21 +8,25 @@ from typing import TYPE_CHECKING
 
 from ..core.notifications import Notification, as_json, message_json
 from ..errors import DeliveryError, FailureReason
-from .sns import SnsTopic
+from ..ports import Sender
+from .sns import OUTWARD, SnsTopic, integration_name
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
 
 class TopicSender:
-    """Publishes to the topic with this ARN; `client` makes the SNS client when it is first needed."""
+    """Publishes to the topic with this ARN, and by `outward` what goes elsewhere; `client` makes the SNS client."""
 
-    def __init__(self, arn: str, client: Callable[[], SNSClient]) -> None:
+    def __init__(self, arn: str, client: Callable[[], SNSClient], outward: Sender) -> None:
         self._arn = arn
         self._client = client
+        self._outward = outward
 
     def __call__(self, notification: Notification, *, now: datetime) -> str:
         """Publish. Raises DeliveryError."""
+        if integration_name(notification, self._arn) == OUTWARD:
+            return self._outward(notification, now=now)
         from botocore.exceptions import BotoCoreError, ClientError
 
         if not self._arn:

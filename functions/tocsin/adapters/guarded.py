@@ -1,0 +1,81 @@
+"""Connections that never lead to link-local addresses, where clouds keep credentials for the machine itself.
+
+The address is looked at after a connection is made and before anything of a request is sent, so a name that leads there
+helps nobody. Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import TypeVar
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
+
+_Manager = TypeVar("_Manager", bound=urllib3.PoolManager)
+# Where EC2 and EKS keep credentials for IPv6; it is no link-local address.
+_CLOUD = ip_network("fd00:ec2::/32")
+
+
+class ForbiddenAddressError(HTTPError):
+    """A connection would lead to a link-local address."""
+
+
+def guarded(manager: _Manager) -> _Manager:
+    """Return the manager, whose connections from now on refuse link-local addresses."""
+    manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+    return manager
+
+
+def is_forbidden(address: str) -> bool:
+    """Say whether an IP address is link-local, a cloud's own, or none that one can send to."""
+    ip = _ip(address)
+    return ip.is_link_local or ip.is_multicast or ip.is_unspecified or (ip.version == 6 and ip in _CLOUD)
+
+
+def is_loopback(address: str) -> bool:
+    return _ip(address).is_loopback
+
+
+def addresses_of(host: str) -> Iterable[str]:
+    """Return the IP addresses of a host; none where it has none."""
+    try:
+        return [str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+    except (OSError, UnicodeError):
+        return []
+
+
+def _ip(address: str) -> IPv4Address | IPv6Address:
+    ip = ip_address(address.partition("%")[0])
+    return ip.ipv4_mapped or ip if isinstance(ip, IPv6Address) else ip
+
+
+def _refuse_forbidden(connection: HTTPConnection) -> None:
+    peer = connection.sock.getpeername() if connection.sock else None
+    if isinstance(peer, tuple) and is_forbidden(str(peer[0])):
+        connection.close()
+        raise ForbiddenAddressError("a link-local address")
+
+
+class _HttpConnection(HTTPConnection):
+    def connect(self) -> None:
+        super().connect()
+        _refuse_forbidden(self)
+
+
+class _HttpsConnection(HTTPSConnection):
+    def connect(self) -> None:
+        super().connect()
+        _refuse_forbidden(self)
+
+
+class _HttpPool(HTTPConnectionPool):
+    ConnectionCls = _HttpConnection
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _HttpsConnection

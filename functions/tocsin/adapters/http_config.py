@@ -1,0 +1,180 @@
+"""`http_config`: authorization, headers, TLS, proxy and redirects of an integration's requests.
+
+Rules:
+- Secrets are read as settings refer to them (credentials.py); a URL's own `user:password@` is basic authorization.
+- Redirects are followed with the same method and body (a notification must arrive); not to where there is no TLS any
+  more, not to one's own machine, and without the credentials when they lead to another server.
+- Nothing is ever sent to a link-local address (guarded.py).
+
+Source: https://prometheus.io/docs/alerting/latest/configuration/#http_config
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
+
+import urllib3
+
+from .credentials import Credentials, not_configured
+from .guarded import addresses_of, guarded, is_forbidden, is_loopback
+from .http import Http, PooledTransport, Request, Response, Transport, forbidden
+from .oauth2 import Tokens
+from .proxies import Proxy, proxy_for
+from .tls import Tls, context_of, read_tls
+
+# 303 asks for a GET, which would leave the notification behind.
+_REDIRECTS = frozenset({301, 302, 307, 308})
+_MOST_REDIRECTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What a pool of connections is made for."""
+
+    tls: Tls
+    proxy: Proxy
+
+
+def pooled(connection: Connection) -> Transport:
+    """Return connections of their own. Raises DeliveryError where TLS or the proxy cannot be."""
+    names = {"server_hostname": connection.tls.server_name} if connection.tls.server_name else {}
+    options: dict[str, Any] = {"num_pools": 8, "maxsize": 4, "ssl_context": context_of(connection.tls), **names}
+    proxy = urlsplit(connection.proxy.url)
+    if not connection.proxy.url:
+        return PooledTransport(guarded(urllib3.PoolManager(**options)))
+    if proxy.scheme not in ("http", "https"):
+        raise not_configured(f"a proxy is reached by http or https, not by {proxy.scheme}")
+    headers = dict(connection.proxy.headers)
+    if proxy.username:
+        headers["proxy-authorization"] = _basic(unquote(proxy.username), unquote(proxy.password or ""))
+    bare = urlunsplit(proxy._replace(netloc=proxy.netloc.rpartition("@")[2]))
+    return PooledTransport(guarded(urllib3.ProxyManager(bare, proxy_headers=headers, **options)))
+
+
+@dataclass(slots=True)
+class HttpClients:
+    """Connects as an `http_config` asks; connections and tokens are kept between invocations.
+
+    `http` has the patience and the connections of who asks for nothing special; `environment` names proxies.
+    """
+
+    http: Http
+    environment: Mapping[str, str] = field(default_factory=dict)
+    make: Callable[[Connection], Transport] = pooled
+    resolve: Callable[[str], Iterable[str]] = addresses_of
+    tokens: Tokens = field(default_factory=Tokens)
+    _transports: dict[Connection, Transport] = field(default_factory=dict)
+
+    def connect(self, config: Mapping[str, Any] | None, credentials: Credentials, *, now: datetime) -> Http:
+        """Return what requests are sent with. Raises DeliveryError."""
+        config = config or {}
+        over = self._over(config, credentials)
+        headers = {**_headers(config, credentials), **self._authorization(config, credentials, now=now)}
+        return replace(
+            self.http,
+            transport=ConfiguredTransport(
+                over, headers, self.resolve, follows_redirects=bool(config.get("follow_redirects", True))
+            ),
+        )
+
+    def _over(self, config: Mapping[str, Any], credentials: Credentials) -> Callable[[str], Transport]:
+        tls = read_tls(config.get("tls_config"), credentials)
+        return lambda url: self._transport(Connection(tls, proxy_for(url, config, self.environment)))
+
+    def _transport(self, connection: Connection) -> Transport:
+        if connection == Connection(Tls(), Proxy()):
+            return self.http.transport
+        if connection not in self._transports:
+            self._transports[connection] = self.make(connection)
+        return self._transports[connection]
+
+    def _authorization(self, config: Mapping[str, Any], credentials: Credentials, *, now: datetime) -> dict[str, str]:
+        if basic := config.get("basic_auth"):
+            username = credentials.get(basic, "username")
+            return {"authorization": _basic(username, credentials.get(basic, "password"))}
+        if authorization := config.get("authorization"):
+            value = credentials.get(authorization, "credentials")
+            return {"authorization": f"{authorization.get('type') or 'Bearer'} {value}"} if value else {}
+        if oauth2 := config.get("oauth2"):
+            over = self._over(oauth2, credentials)
+            http = replace(self.http, transport=ConfiguredTransport(over, {}, self.resolve, follows_redirects=False))
+            return {"authorization": self.tokens.header(oauth2, credentials, http=http, now=now)}
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredTransport:
+    """A transport that adds headers and follows redirects; `over` gives the connections for a URL."""
+
+    over: Callable[[str], Transport]
+    headers: Mapping[str, str]
+    resolve: Callable[[str], Iterable[str]]
+    follows_redirects: bool
+
+    def __call__(self, request: Request, *, timeout_seconds: float) -> Response:
+        current = _with_authority(replace(request, headers={**request.headers, **self.headers}))
+        for _ in range(_MOST_REDIRECTS):
+            response = self.over(current.url)(current, timeout_seconds=timeout_seconds)
+            location = response.headers.get("location")
+            if not self.follows_redirects or response.status not in _REDIRECTS or not location:
+                return response
+            target = urljoin(current.url, location)
+            self._check(current.url, target)
+            same = _origin(target) == _origin(current.url)
+            kept = current.headers if same else _without(current.headers, self.headers)
+            current = _with_authority(replace(current, url=target, headers=kept))
+        return response
+
+    def _check(self, source: str, target: str) -> None:
+        """Raise DeliveryError where a redirect leads to somewhere that nobody has configured on purpose."""
+        before, after = urlsplit(source), urlsplit(target)
+        loses_tls = before.scheme == "https" and after.scheme != "https"
+        addresses = list(self.resolve(after.hostname or ""))
+        is_inside = any(is_forbidden(each) for each in addresses)
+        is_own = any(is_loopback(each) for each in addresses)
+        if loses_tls or is_inside or (is_own and not all(map(is_loopback, self.resolve(before.hostname or "")))):
+            raise forbidden(target)
+
+
+def _headers(config: Mapping[str, Any], credentials: Credentials) -> dict[str, str]:
+    """Return `http_headers` by the header's name: values, secrets and references (`files`) to secrets."""
+    found: dict[str, list[str]] = {}
+    for name, section in (config.get("http_headers") or {}).items():
+        for kind, values in section.items():
+            # By header (`X-Team: {values: [a]}`), or by section (`headers: {X-Team: a}`).
+            header, how = (name, kind) if isinstance(values, (list, tuple)) else (kind, name)
+            every = values if isinstance(values, (list, tuple)) else [values]
+            texts = [credentials.at(str(value)) if how == "files" else str(value) for value in every]
+            found.setdefault(str(header).lower(), []).extend(texts)
+    return {name: ", ".join(values) for name, values in found.items() if values}
+
+
+def _with_authority(request: Request) -> Request:
+    """Return a request whose URL's `user:password@` stands in a header, where HTTP has it."""
+    try:
+        parts = urlsplit(request.url)
+    except ValueError:
+        return request
+    if not parts.username:
+        return request
+    bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    own = {"authorization": _basic(unquote(parts.username), unquote(parts.password or ""))}
+    return replace(request, url=bare, headers={**own, **request.headers})
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port
+
+
+def _without(headers: Mapping[str, str], configured: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name not in configured and name != "authorization"}
+
+
+def _basic(username: str, password: str) -> str:
+    return f"Basic {b64encode(f'{username}:{password}'.encode()).decode()}"

@@ -1,0 +1,126 @@
+"""Slack, by an app's token: a message that is edited as its group changes (`update_message`), with what is new in its
+thread (`post_updates_to_thread`).
+
+Where a message is, is kept for each group and integration until the group is resolved. A message that is gone is
+replaced by a new one. The token stands in `http_config.authorization`, as in Alertmanager.
+
+Sources: https://docs.slack.dev/reference/methods/chat.postMessage, https://docs.slack.dev/reference/methods/chat.update
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..core.alerts import Status
+from ..errors import DeliveryError, FailureReason
+from ..ports import Thread, Threads
+from .channel import Channel
+from .http import Response, redact, refused
+
+_POST, _UPDATE = "/chat.postMessage", "/chat.update"
+_AUTH = frozenset(
+    {
+        "access_denied",
+        "account_inactive",
+        "invalid_auth",
+        "missing_scope",
+        "no_permission",
+        "not_allowed_token_type",
+        "not_authed",
+        "token_expired",
+        "token_revoked",
+    }
+)
+_LATER = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"})
+_RATE_LIMITED = frozenset({"rate_limited", "ratelimited", "message_limit_exceeded"})
+# A message that cannot be edited any more.
+_GONE = frozenset({"cant_update_message", "channel_not_found", "edit_window_closed", "message_not_found"})
+# An edited message keeps these.
+_ONLY_WHEN_NEW = ("channel", "username", "icon_emoji", "icon_url")
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a method answered; `error` is empty where it did what it was asked."""
+
+    thread: Thread | None
+    error: str
+    response: Response
+
+
+def is_app(url: str) -> bool:
+    """Say whether a URL is the method that posts a message, and no webhook."""
+    return urlsplit(url).path.endswith(_POST)
+
+
+def send(message: Mapping[str, Any], url: str, threads: Threads, channel: Channel) -> str:
+    """Post or edit, and return where the message is. Raises DeliveryError."""
+    settings, notification = channel.settings, channel.notification
+    edits, replies = bool(settings.get("update_message")), bool(settings.get("post_updates_to_thread"))
+    if not edits and not replies:
+        return _said(_done(_ask(url, message, channel), url))
+    thread = threads.load_thread(notification, now=channel.now)
+    if thread and edits:
+        thread = _edit(message, url, thread, channel)
+    is_new = thread is None
+    if thread is None:
+        thread = _done(_ask(url, message, channel), url).thread
+        threads.save_thread(notification, thread, now=channel.now)
+    # The first message would be lost when it is edited: a copy of it opens its thread.
+    if thread and replies and (edits or not is_new):
+        _done(_ask(url, _moved(message, thread, "thread_ts"), channel), url)
+    if notification.status is Status.RESOLVED:
+        # What fires next is news: it gets a message of its own.
+        threads.save_thread(notification, None, now=channel.now)
+    return f"message {thread.message} in {thread.channel}" if thread else "ok"
+
+
+def _edit(message: Mapping[str, Any], url: str, thread: Thread, channel: Channel) -> Thread | None:
+    """Return where the edited message is, None where it is gone."""
+    answer = _ask(url.removesuffix(_POST) + _UPDATE, _moved(message, thread, "ts"), channel)
+    if answer.error in _GONE:
+        return None
+    _done(answer, url)
+    return thread
+
+
+def _moved(message: Mapping[str, Any], thread: Thread, key: str) -> dict[str, Any]:
+    dropped = _ONLY_WHEN_NEW if key == "ts" else ()
+    kept = {name: value for name, value in message.items() if name not in dropped}
+    return {**kept, "channel": thread.channel, key: thread.message}
+
+
+def _ask(url: str, payload: Mapping[str, Any], channel: Channel) -> _Answer:
+    response = channel.post(url, payload)
+    try:
+        answer = json.loads(response.body)
+    except ValueError:
+        answer = None
+    if response.status != 200 or not isinstance(answer, dict):
+        raise refused(response, url)
+    if not answer.get("ok"):
+        return _Answer(None, str(answer.get("error") or "no reason given"), response)
+    place = (str(answer.get("channel") or ""), str(answer.get("ts") or ""))
+    return _Answer(Thread(*place) if all(place) else None, "", response)
+
+
+def _done(answer: _Answer, url: str) -> _Answer:
+    """Return an answer that is none of an error. Raises DeliveryError."""
+    if not answer.error:
+        return answer
+    reason, retryable = FailureReason.CLIENT_ERROR, False
+    if answer.error in _AUTH:
+        reason = FailureReason.AUTH
+    elif answer.error in _RATE_LIMITED:
+        reason, retryable = FailureReason.RATE_LIMITED, True
+    elif answer.error in _LATER:
+        reason, retryable = FailureReason.SERVER_ERROR, True
+    raise DeliveryError(f"{redact(url)} answered {answer.error[:200]}", reason=reason, retryable=retryable)
+
+
+def _said(answer: _Answer) -> str:
+    return f"message {answer.thread.message} in {answer.thread.channel}" if answer.thread else "ok"
