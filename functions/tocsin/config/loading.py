@@ -41,7 +41,10 @@ def load_configuration(source: Mapping[str, bytes], *, environment: Mapping[str,
         raise ConfigError(in_order(problems))
     return Configuration(
         digest=digest_of_source(source, substitution.used),
-        routes_digest=digest_of_value([alerting.root, sorted(alerting.receivers), additions.policies]),
+        # With another digest everything that fires is told anew: to other groups, and to whoever it inhibits.
+        routes_digest=digest_of_value(
+            [alerting.root, sorted(alerting.receivers), additions.policies, alerting.inhibit_rules]
+        ),
         rule_groups=(*additions.rule_groups, *groups),
         root=alerting.root,
         receivers=alerting.receivers,

@@ -20,9 +20,9 @@ from .integrations import INTEGRATIONS
 from .receivers import name_and_context
 from .values import describe, is_template
 
-FILE = words("inhibit_rules time_intervals mute_time_intervals templates tracing event_recorder")
+FILE = words("templates tracing event_recorder")
 DEFINITION = words("template_files")
-ROUTE = words("mute_time_intervals active_time_intervals labels")
+ROUTE = words("labels")
 RECEIVER = words("labels")
 # Texts with something to be filled in; texts without are sent as they stand.
 TEMPLATES_IN_TEXTS = True
