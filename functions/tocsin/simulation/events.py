@@ -8,11 +8,14 @@ from datetime import datetime, timedelta
 
 from ..core.alerts import Alert, Status
 from ..core.escalation import Incident, IncidentId
-from ..core.labels import Fingerprint, Labels
+from ..core.labels import ALERTNAME, Fingerprint, Labels
 from ..core.notifications import Notification, Reason
 from ..core.receivers import Integration, IntegrationKey
 from ..core.routing import GroupId
 from ..core.rules import RuleKey
+
+COOLED_DOWN = "cooled down"
+NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,15 @@ class Page:
         """Return the names of all its alerts, each once."""
         return tuple(sorted({alert.name for alert in self.notification.alerts}))
 
+    @property
+    def what(self) -> str:
+        """Return its alerts and what else it is grouped by, for people: DiskFull {cluster="a"}."""
+        labels = self.notification.group_labels
+        others = Labels({name: value for name, value in labels.items() if name != ALERTNAME})
+        more = f" and {len(self.names) - NAMES_SHOWN} more" if len(self.names) > NAMES_SHOWN else ""
+        names = ", ".join(self.names[:NAMES_SHOWN]) + more
+        return f"{names} {others}" if others else names
+
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
@@ -57,6 +69,17 @@ class Withheld:
     group: GroupId
     integration: IntegrationKey
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """A firing alert that began to be kept from its receivers: inhibited, silenced, muted by time or cooling down."""
+
+    at: datetime
+    receiver: str
+    labels: Labels
+    why: str
+    by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +102,12 @@ class Chronicle:
 
     pages: list[Page] = field(default_factory=list)
     withheld: list[Withheld] = field(default_factory=list)
+    quiet: list[Quiet] = field(default_factory=list)
     firings: list[Firing] = field(default_factory=list)
     incidents: dict[IncidentId, Incident] = field(default_factory=dict)
     failing: dict[RuleKey, str] = field(default_factory=dict)
+    acknowledged: list[tuple[datetime, Incident]] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
-    held_firings: int = 0
     ticks: int = 0
     evaluations: int = 0
     open_firings: dict[tuple[RuleKey, Fingerprint], int] = field(default_factory=dict)

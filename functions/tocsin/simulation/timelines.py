@@ -75,6 +75,14 @@ class Timeline:
             for seconds, value in zip(each.seconds, each.values, strict=True):
                 track.add(round((seconds - phase) / step), value)
 
+    def hold(self, labels: Mapping[str, str], start: datetime, end: datetime, *, value: float) -> None:
+        """Take a series that has one value from its start (included) to its end (not included)."""
+        self._boundaries = None
+        first, count = self._number(start), max(0, self._number(end) - self._number(start))
+        track = self._tracks.setdefault(tuple(sorted(labels.items())), _Track(dict(labels)))
+        track.runs.append(_Run(first, array("d", [value]) * count))
+        track.firsts.append(first)
+
     def add_unknown(self, start: datetime, end: datetime) -> None:
         """Note a stretch (both ends included) of which nothing is known: not the same as one without samples."""
         self._unknown.append((start, end))

@@ -16,7 +16,9 @@ from ..adapters.memory import FixedConfigurations, MemoryStore
 from ..core.alerts import Alert, Status
 from ..core.configuration import Configuration
 from ..core.escalation import Action, Incident, IncidentId, acknowledge
-from ..core.notifications import Notification, from_json, parse_time
+from ..core.grouping import Flush
+from ..core.notifications import Notification, Reason, from_json, parse_time
+from ..core.receivers import IntegrationKey
 from ..core.receivers import Kind as IntegrationKind
 from ..core.routing import GroupId
 from ..core.rules import Change, RuleKey
@@ -24,7 +26,7 @@ from ..pipeline import dispatch, escalate, evaluate, notify
 from ..pipeline.own_rules import KEYS as OWN_RULES
 from ..ports import Health, LoadedConfiguration, RuleRecord
 from .agenda import Agenda, Event, Kind, Starting
-from .events import Chronicle, Firing, Page, Silent, Withheld
+from .events import COOLED_DOWN, Chronicle, Firing, Page, Quiet, Silent, Withheld
 from .feeds import Feeds
 from .wakes import Plan, next_tick
 
@@ -79,6 +81,7 @@ class World:
         self._starting = Starting(self.agenda, scope.start)
         self._published: list[str] = []
         self._failing: set[int] = set()
+        self._withheld: dict[GroupId, Mapping[IntegrationKey, Reason]] = {}
         self._wakes: dict[datetime, set[int]] = {}
         self._groups = configuration.rule_groups
         self._plans = [
@@ -208,10 +211,33 @@ class World:
         flush = dispatch.run(self._dispatcher, group, at=at, now=self.now)
         if flush is None:
             return
-        for key, reason in flush.withheld.items():
-            self.chronicle.withheld.append(Withheld(self.now, group, key, reason.value))
-        self.chronicle.held_firings += sum(bool(each.held) for each in flush.cooldowns.values())
+        self._note_withheld(group, flush)
+        self._note_quiet(flush)
         self._deliver()
+
+    def _note_withheld(self, group: GroupId, flush: Flush) -> None:
+        """Note what begins to be withheld: it is decided again at every look."""
+        known = self._withheld.get(group, {})
+        self._withheld[group] = flush.withheld
+        for key, reason in flush.withheld.items():
+            if known.get(key) is not reason:
+                self.chronicle.withheld.append(Withheld(self.now, group, key, reason.value))
+
+    def _note_quiet(self, flush: Flush) -> None:
+        """Note what begins to be kept quiet: what already was is not news."""
+        identity = flush.group.identity
+        alerts = self.store.groups[identity.id].alerts
+        held = {
+            key: Quiet(self.now, identity.receiver, alerts[key].labels, COOLED_DOWN)
+            for key, each in flush.cooldowns.items()
+            if each.held and key in alerts
+        }
+        muted = {
+            key: Quiet(self.now, identity.receiver, alerts[key].labels, mute.kind.value, mute.by)
+            for key, mute in flush.group.muted.items()
+            if mute.since == self.now and key in alerts
+        }
+        self.chronicle.quiet += [each for _, each in sorted({**held, **muted}.items())]
 
     def publish(self, message: str) -> None:
         """Take what the dispatcher publishes: this is the Topic port."""
@@ -249,3 +275,4 @@ class World:
         changed = acknowledge(found, by=SOMEBODY, comment="", now=self.now)
         if isinstance(changed, Incident):
             self.store.save_incident(changed, now=self.now)
+            self.chronicle.acknowledged.append((self.now, changed))

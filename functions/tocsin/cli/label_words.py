@@ -1,0 +1,40 @@
+"""Labels as words of a command: `NodeDown severity=critical 'service="db"'`, as amtool has them.
+
+A first word without an equals sign is the alert's name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ..core.labels import ALERTNAME, quote
+from ..core.matcher_syntax import MatcherSyntaxError, parse_matcher
+from ..core.matchers import MatchType
+from .failures import UsageError
+
+# What a matcher's pattern would be does not matter: an alert has none.
+_ANY = re.compile("")
+
+
+def read_labels(words: Sequence[str]) -> dict[str, str]:
+    """Return the labels. Raises UsageError for what is none, and for matchers that are not one value."""
+    labels: dict[str, str] = {}
+    for position, word in enumerate(words):
+        name, value = _label(word, is_first=position == 0)
+        labels[name] = value
+    if not labels:
+        raise UsageError("expected labels such as alertname=NodeDown severity=critical")
+    return labels
+
+
+def _label(word: str, *, is_first: bool) -> tuple[str, str]:
+    if is_first and "=" not in word:
+        word = f"{ALERTNAME}={quote(word)}"
+    try:
+        matcher = parse_matcher(word, lambda text: _ANY)
+    except MatcherSyntaxError:
+        raise UsageError(f"{word}: expected a label such as severity=critical") from None
+    if matcher.type is not MatchType.EQUAL:
+        raise UsageError(f"{word}: an alert has labels such as severity=critical, not matchers")
+    return matcher.name, matcher.value
