@@ -11,6 +11,8 @@ from tests.cli.commands import Shell, write_files
 from tests.cli.what_if import FILES
 from tests.golden import assert_golden
 
+SUNDAY_NIGHT = "2026-01-04T23:00:00Z"
+
 
 @pytest.fixture
 def config(tmp_path: Path) -> str:
@@ -22,7 +24,10 @@ def config(tmp_path: Path) -> str:
     [
         pytest.param("down", "Down instance=db-1 --resolve-after 40m --for 3h", id="a rule's labels are added"),
         pytest.param("ack", "Down instance=db-1 --ack-after 5m --for 3h", id="an acknowledgement stops the climb"),
-        pytest.param("two", "Down instance=a + Hot instance=a + Hot instance=b --for 1h", id="several alerts"),
+        pytest.param(
+            "inhibited", "Down instance=a + Hot instance=a + Hot instance=b --for 1h", id="one inhibits another"
+        ),
+        pytest.param("muted", f"Sold team=shop --at {SUNDAY_NIGHT} --for 3h", id="a quiet week end ends"),
         pytest.param("zone", "Sold team=shop --at 2026-01-05 --time-zone Asia/Tokyo --for 3h", id="a time zone"),
         pytest.param("nobody", "Note severity=info --for 1h", id="a receiver without integrations"),
     ],

@@ -1,4 +1,4 @@
-"""A configuration for commands that ask what would be: teams, a cooldown, an escalation."""
+"""A configuration for commands that ask what would be: two teams, an inhibit rule, a quiet week end, an escalation."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ route:
       receiver: silent
     - matchers: ['team="shop"']
       receiver: shop
+      mute_time_intervals: [weekend]
+inhibit_rules:
+  - source_matchers: ['alertname="Down"']
+    target_matchers: ['severity="warning"']
+    equal: [instance]
+time_intervals:
+  - name: weekend
+    time_intervals:
+      - weekdays: [saturday, sunday]
 receivers:
   - name: team
     slack_configs: [{api_url_file: "secret:slack#team", send_resolved: true}]

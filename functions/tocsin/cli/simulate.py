@@ -15,7 +15,6 @@ from typing import Any
 
 from ..core.configuration import Configuration
 from ..core.durations import format_duration
-from ..core.labels import ALERTNAME
 from ..core.notifications import Reason, format_time
 from ..simulation.events import Chronicle
 from ..simulation.report import Nights
@@ -89,7 +88,7 @@ def _entries(chronicle: Chronicle) -> Iterator[Entry]:
         yield Entry(incident.opened_at, "incident", "", "", "", f"policy {incident.policy}: {steps}")
     for quiet in chronicle.quiet:
         by = f" by {', '.join(quiet.by)}" if quiet.by else ""
-        yield Entry(quiet.at, "quiet", quiet.receiver, "", "", f"{quiet.labels.get(ALERTNAME, '')}: {quiet.why}{by}")
+        yield Entry(quiet.at, "quiet", quiet.receiver, "", "", f"{quiet.labels} {quiet.why}{by}")
     for page in chronicle.pages:
         told = page.notification
         step = f" ({told.step})" if told.reason is Reason.ESCALATED else ""

@@ -14,6 +14,7 @@ from .report_html_style import STYLE
 from .wording import moment, signed, whole_seconds
 
 PAGES_SHOWN = 2000
+BAR_REM = 7
 
 _HEAD = ("Firing", "Resolved", "By night")
 
@@ -62,7 +63,7 @@ def _report(report: Report) -> str:
 def _headline(report: Report) -> str:
     figures = [
         (report.total.firing, "pages say that something fires"),
-        (report.total.night, f"of them by night, in {report.nights_disturbed} night(s)"),
+        (report.total.night, f"of them by night, nights disturbed: {report.nights_disturbed}"),
         (report.total.resolved, "pages say that it is over"),
         (report.incidents, "incidents"),
         *((count, why) for why, count in report.quiet.items()),
@@ -107,11 +108,11 @@ def _days(report: Report) -> str:
 
 
 def _bar(kind: str, value: int, most: int, label: str, title: str) -> str:
-    height = round(100 * value / most) if most else 0
+    height = BAR_REM * value / most if most else 0.0
     number = str(value) if value else ""
     return (
         f'<div class="{kind}" title="{escape(title)}"><span>{number}</span>'
-        f'<i style="height:{height}%"></i><em>{escape(label)}</em></div>'
+        f'<i style="height:{height:.2f}rem"></i><em>{escape(label)}</em></div>'
     )
 
 

@@ -15,8 +15,8 @@ ul.figures { display: flex; flex-wrap: wrap; gap: .75rem; padding: 0; list-style
 ul.figures li { border: 1px solid var(--line); border-radius: .5rem; padding: .5rem .9rem; color: var(--soft); }
 ul.figures b { display: block; font-size: 1.5rem; color: var(--ink); font-variant-numeric: tabular-nums; }
 ul.warn { background: var(--warn); border-radius: .5rem; padding: .6rem .6rem .6rem 2rem; }
-.chart { display: flex; align-items: flex-end; gap: 2px; height: 9rem; }
-.bar { flex: 1; min-width: 0; height: 100%; display: flex; flex-direction: column; justify-content: flex-end;
+.chart { display: flex; align-items: flex-end; gap: 2px; }
+.bar { flex: 1; min-width: 0; max-width: 4rem; display: flex; flex-direction: column; justify-content: flex-end;
   align-items: center; font-size: .7rem; color: var(--soft); }
 .bar i { width: 100%; background: var(--bar); border-radius: 2px 2px 0 0; } .bar.night i { background: var(--night); }
 .bar em { font-style: normal; } .bar.night em { font-weight: bold; }

@@ -17,6 +17,8 @@ from ..core.alerts import Alert, Status
 from ..core.configuration import Configuration
 from ..core.escalation import Action, Incident, IncidentId, acknowledge
 from ..core.grouping import Flush
+from ..core.labels import Fingerprint
+from ..core.muting import Mute, MuteKind
 from ..core.notifications import Notification, Reason, from_json, parse_time
 from ..core.receivers import IntegrationKey
 from ..core.receivers import Kind as IntegrationKind
@@ -81,6 +83,7 @@ class World:
         self._starting = Starting(self.agenda, scope.start)
         self._published: list[str] = []
         self._failing: set[int] = set()
+        self._muted: dict[GroupId, Mapping[Fingerprint, Mute]] = {}
         self._withheld: dict[GroupId, Mapping[IntegrationKey, Reason]] = {}
         self._wakes: dict[datetime, set[int]] = {}
         self._groups = configuration.rule_groups
@@ -226,18 +229,26 @@ class World:
     def _note_quiet(self, flush: Flush) -> None:
         """Note what begins to be kept quiet: what already was is not news."""
         identity = flush.group.identity
+        known = self._muted.get(identity.id, {})
+        self._muted[identity.id] = flush.group.muted
         alerts = self.store.groups[identity.id].alerts
-        held = {
-            key: Quiet(self.now, identity.receiver, alerts[key].labels, COOLED_DOWN)
-            for key, each in flush.cooldowns.items()
-            if each.held and key in alerts
+        why: dict[Fingerprint, tuple[str, tuple[str, ...]]] = {
+            key: (COOLED_DOWN, ()) for key, each in flush.cooldowns.items() if each.held
         }
-        muted = {
-            key: Quiet(self.now, identity.receiver, alerts[key].labels, mute.kind.value, mute.by)
+        why |= {
+            key: (mute.kind.value, self._names(mute))
             for key, mute in flush.group.muted.items()
-            if mute.since == self.now and key in alerts
+            if key not in known or known[key].by != mute.by
         }
-        self.chronicle.quiet += [each for _, each in sorted({**held, **muted}.items())]
+        self.chronicle.quiet += [
+            Quiet(self.now, identity.receiver, alerts[key].labels, *why[key]) for key in sorted(why) if key in alerts
+        ]
+
+    def _names(self, mute: Mute) -> tuple[str, ...]:
+        """Return what mutes by names that people know: inhibiting alerts by their labels."""
+        if mute.kind is not MuteKind.INHIBITED:
+            return mute.by
+        return tuple(str(self.store.inhibitors[Fingerprint(key)].labels) for key in mute.by)
 
     def publish(self, message: str) -> None:
         """Take what the dispatcher publishes: this is the Topic port."""
