@@ -1,8 +1,10 @@
-"""Slack and PagerDuty on this machine: a small server that checks what it gets as they would, and remembers it.
+"""Receivers on this machine: a small server that checks what it gets as they would, and remembers it.
 
 with Receivers() as receivers:
     receivers.slack_url("warnings")     # a webhook's URL
     receivers.pagerduty_url             # the Events API's
+    receivers.slack_app_url             # the method that posts as an app; discord_url("ops"), teams_url("ops"),
+                                        # telegram_url, opsgenie_url and webhook_url("ops") are the others'
     receivers.fail("/slack/warnings", status=429, headers={"Retry-After": "1"}, times=2)
     receivers.received                  # everything that came, with what was wrong with it
 """
@@ -10,7 +12,6 @@ with Receivers() as receivers:
 from __future__ import annotations
 
 import contextlib
-import json
 import socket
 import threading
 from collections.abc import Mapping
@@ -20,19 +21,45 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
+from dev.receivers_answers import (
+    DISCORD_PATH,
+    OPSGENIE_PATH,
+    PAGERDUTY_PATH,
+    SLACK_APP_PATH,
+    SLACK_PATH,
+    TAKERS,
+    TEAMS_PATH,
+    TELEGRAM_PATH,
+    WEBHOOK_PATH,
+    Answer,
+    Request,
+)
+from dev.receivers_chat import check_discord, check_teams, check_telegram
 from dev.receivers_email import check_email, check_parts
+from dev.receivers_opsgenie import check_opsgenie
 from dev.receivers_pagerduty import check_pagerduty
-from dev.receivers_slack import check_slack
+from dev.receivers_slack import check_slack, check_slack_app
+from dev.receivers_webhook import check_webhook
 
-__all__ = ["Received", "Receivers", "check_email", "check_pagerduty", "check_parts", "check_slack"]
-
-PAGERDUTY_PATH = "/pagerduty/v2/enqueue"
-_SLACK_PATH = "/slack/"
+__all__ = [
+    "Received",
+    "Receivers",
+    "check_discord",
+    "check_email",
+    "check_opsgenie",
+    "check_pagerduty",
+    "check_parts",
+    "check_slack",
+    "check_slack_app",
+    "check_teams",
+    "check_telegram",
+    "check_webhook",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request: `target` is Slack's channel or PagerDuty's routing key; refused ones say why."""
+    """One request: `target` is a channel, a routing key, a bot or a path; refused ones say why."""
 
     integration: str
     target: str
@@ -41,12 +68,6 @@ class Received:
     status: int
     accepted: bool
     problems: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    body: str
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -54,7 +75,7 @@ class _Answer:
 class _Planned:
     """Failures that are still to be given."""
 
-    answer: _Answer
+    answer: Answer
     left: int
 
 
@@ -95,7 +116,28 @@ class Receivers:
         return self.url + PAGERDUTY_PATH
 
     def slack_url(self, channel: str) -> str:
-        return f"{self.url}{_SLACK_PATH}{channel}"
+        return f"{self.url}{SLACK_PATH}{channel}"
+
+    @property
+    def slack_app_url(self) -> str:
+        return f"{self.url}{SLACK_APP_PATH}chat.postMessage"
+
+    def discord_url(self, name: str) -> str:
+        return f"{self.url}{DISCORD_PATH}{name}"
+
+    def teams_url(self, name: str) -> str:
+        return f"{self.url}{TEAMS_PATH}{name}"
+
+    @property
+    def telegram_url(self) -> str:
+        return self.url + TELEGRAM_PATH.removesuffix("/bot")
+
+    @property
+    def opsgenie_url(self) -> str:
+        return f"{self.url}{OPSGENIE_PATH}/"
+
+    def webhook_url(self, name: str) -> str:
+        return f"{self.url}{WEBHOOK_PATH}{name}"
 
     @property
     def received(self) -> tuple[Received, ...]:
@@ -116,26 +158,24 @@ class Receivers:
     ) -> None:
         """Have the next requests to a path answered with a status, whatever they hold."""
         with self._lock:
-            self._planned.setdefault(path, []).append(_Planned(_Answer(status, body, dict(headers or {})), times))
+            self._planned.setdefault(path, []).append(_Planned(Answer(status, body, dict(headers or {})), times))
 
-    def take(self, path: str, body: bytes) -> _Answer:
+    def take(self, request: Request) -> Answer:
         """Check, remember and answer one request."""
-        at = datetime.now(UTC)
         with self._lock:
-            planned = self._next_failure(path)
-        if path == PAGERDUTY_PATH:
-            received, answer = _take_pagerduty(body, at)
-        elif path.startswith(_SLACK_PATH):
-            received, answer = _take_slack(path.removeprefix(_SLACK_PATH), body, at)
-        else:
-            return _Answer(404, "no_service")
+            planned = self._next_failure(request.path)
+            number = len(self._received) + 1
+        taken = _take(request, number)
+        if taken is None:
+            return Answer(404, "no_service")
+        received, answer = taken
         if planned is not None:
             received, answer = _failed(received, planned), planned
         with self._lock:
             self._received.append(received)
         return answer
 
-    def _next_failure(self, path: str) -> _Answer | None:
+    def _next_failure(self, path: str) -> Answer | None:
         for planned in self._planned.get(path, []):
             if planned.left > 0:
                 planned.left -= 1
@@ -143,7 +183,7 @@ class Receivers:
         return None
 
 
-def _failed(received: Received, answer: _Answer) -> Received:
+def _failed(received: Received, answer: Answer) -> Received:
     return Received(
         integration=received.integration,
         target=received.target,
@@ -152,27 +192,23 @@ def _failed(received: Received, answer: _Answer) -> Received:
         status=answer.status,
         accepted=answer.status < 300,
         problems=(*received.problems, f"told to answer {answer.status}"),
+        headers=received.headers,
     )
 
 
-def _take_slack(channel: str, body: bytes, at: datetime) -> tuple[Received, _Answer]:
-    payload, refusals = check_slack(body)
-    answer = _Answer(400, refusals[0].code) if refusals else _Answer(200, "ok")
-    problems = tuple(str(refusal) for refusal in refusals)
-    return Received("slack", channel, payload, at, answer.status, not refusals, problems), answer
-
-
-def _take_pagerduty(body: bytes, at: datetime) -> tuple[Received, _Answer]:
-    event, problems = check_pagerduty(body)
-    known = event if isinstance(event, dict) else {}
-    if problems:
-        refusal = {"status": "invalid event", "message": "Event object is invalid", "errors": problems}
-        answer = _Answer(400, json.dumps(refusal), {"Content-Type": "application/json"})
-    else:
-        taken = {"status": "success", "message": "Event processed", "dedup_key": known.get("dedup_key")}
-        answer = _Answer(202, json.dumps(taken), {"Content-Type": "application/json"})
-    target = str(known.get("routing_key", ""))
-    return Received("pagerduty", target, event, at, answer.status, not problems, tuple(problems)), answer
+def _take(request: Request, number: int) -> tuple[Received, Answer] | None:
+    """Return what came of a request, None where nobody is at its path; `number` counts requests."""
+    at = datetime.now(UTC)
+    for prefix, take in TAKERS.items():
+        if request.path.startswith(prefix):
+            taken = take(request.path.removeprefix(prefix), request, number)
+            ok, problems = not taken.problems, tuple(taken.problems)
+            headers = {name.lower(): value for name, value in request.headers.items()}
+            received = Received(
+                taken.integration, taken.target, taken.payload, at, taken.answer.status, ok, problems, headers
+            )
+            return received, taken.answer
+    return None
 
 
 class _Server(ThreadingHTTPServer):
@@ -211,15 +247,19 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         assert isinstance(self.server, _Server)
-        answer = self.server.receivers.take(self.path, body)
+        request = Request(self.command, self.path, dict(self.headers.items()), body)
+        answer = self.server.receivers.take(request)
         content = answer.body.encode()
         self.send_response(answer.status)
         for name, value in {"Content-Type": "text/plain", **answer.headers}.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
+        if answer.status != 204:
+            self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
         self.wfile.flush()
+
+    do_PUT = do_POST
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: what came is remembered."""

@@ -1,10 +1,11 @@
-"""What Slack's incoming webhooks refuse, and what they would show wrongly.
+"""What Slack's incoming webhooks and methods refuse, and what they would show wrongly.
 
 Documented limits and answers. Stricter than Slack in one point: a colour or mark-up that it would swallow is a problem.
 
 Sources: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors
 https://docs.slack.dev/reference/block-kit/blocks
 https://docs.slack.dev/messaging/formatting-message-text
+https://docs.slack.dev/reference/methods/chat.postMessage
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Refusal:
         return f"{self.code}: {self.where}"
 
 
-def check_slack(body: bytes) -> tuple[Any, list[Refusal]]:
+def check_slack(body: bytes, *, also: frozenset[str] = frozenset()) -> tuple[Any, list[Refusal]]:
     """Return a request's payload and everything that is wrong with it."""
     try:
         payload = json.loads(body)
@@ -66,11 +67,25 @@ def check_slack(body: bytes) -> tuple[Any, list[Refusal]]:
         return None, [Refusal("invalid_payload", f"not JSON: {error}")]
     if not isinstance(payload, dict):
         return payload, [Refusal("invalid_payload", "not a JSON object")]
-    return payload, list(_message(payload))
+    return payload, list(_message(payload, also))
 
 
-def _message(payload: Mapping[str, Any]) -> Iterator[Refusal]:
-    for name in sorted(set(payload) - _KEYS):
+def check_slack_app(method: str, token: str, body: bytes) -> tuple[Any, list[Refusal]]:
+    """Return the arguments of chat.postMessage or chat.update, and everything that is wrong with them."""
+    if not token.startswith("Bearer xox"):
+        return None, [Refusal("not_authed" if not token else "invalid_auth", "Authorization")]
+    payload, refusals = check_slack(body, also=frozenset({"ts"}) if method == "chat.update" else frozenset())
+    if not isinstance(payload, dict):
+        return payload, refusals
+    if not payload.get("channel"):
+        refusals.append(Refusal("channel_not_found", "channel: empty"))
+    if method == "chat.update" and not payload.get("ts"):
+        refusals.append(Refusal("message_not_found", "ts: empty"))
+    return payload, refusals
+
+
+def _message(payload: Mapping[str, Any], also: frozenset[str]) -> Iterator[Refusal]:
+    for name in sorted(set(payload) - _KEYS - also):
         yield Refusal("invalid_payload", f"unknown key {name!r}")
     text, blocks, attachments = payload.get("text"), payload.get("blocks"), payload.get("attachments")
     if not any((text, blocks, attachments)):
