@@ -1,7 +1,10 @@
 """A front for the HTTP API: a request becomes a payload-2.0 event for the function behind its route.
 
+The authorizers do here what they do in a deployment, with two exceptions: a signature is never checked, neither AWS's
+nor a JWT's, and a request that is not signed at all is somebody's on this machine: whoever reaches the port, which is
+on the loopback address, may call.
+
 Format: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
-The API's IAM authorisation is not checked here: whoever reaches the port, which is on the loopback address, may call.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +32,56 @@ _HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "upgra
 
 Invoke = Callable[[str, bytes], Invocation]
 
+_CREDENTIAL = re.compile(r"AWS4-HMAC-SHA256 .*Credential=([^/,]+)/")
+_ACCOUNT = "123456789012"
+SOMEBODY = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Authorizer:
+    """What a gateway looks at before it calls a function: nothing, AWS's signature, or a JWT of an issuer."""
+
+    kind: str = "NONE"
+    issuer: str = ""
+    audience: tuple[str, ...] = ()
+
+    def admit(self, authorization: str, now: float) -> dict[str, Any] | None:
+        """Return what the event's context says of who asks; raise PermissionError with the gateway's answer."""
+        if self.kind == "AWS_IAM":
+            return {"iam": _iam(authorization)}
+        if self.kind == "JWT":
+            return {"jwt": {"claims": self._claims(authorization, now), "scopes": None}}
+        return None
+
+    def _claims(self, authorization: str, now: float) -> dict[str, str]:
+        try:
+            payload = authorization.removeprefix("Bearer ").split(".")[1]
+            claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+            audience = claims.get("aud", claims.get("client_id"))
+            audiences = audience if isinstance(audience, list) else [audience]
+            is_ours = claims["iss"] == self.issuer and bool(set(audiences) & set(self.audience))
+            is_valid = is_ours and float(claims["exp"]) > now
+        except (IndexError, ValueError, KeyError, TypeError, AttributeError):
+            is_valid = False
+        if not is_valid:
+            raise PermissionError(401, "Unauthorized")
+        return {name: _claim_text(value) for name, value in claims.items()}
+
+
+OPEN, IAM = Authorizer(), Authorizer("AWS_IAM")
+
+
+def _claim_text(value: Any) -> str:
+    return f"[{' '.join(map(str, value))}]" if isinstance(value, list) else str(value)
+
+
+def _iam(authorization: str) -> dict[str, Any]:
+    found = _CREDENTIAL.match(authorization)
+    if authorization and found is None:
+        raise PermissionError(403, "Forbidden")
+    name = found[1] if found else SOMEBODY
+    return {"accessKey": name, "accountId": _ACCOUNT, "userArn": f"arn:aws:iam::{_ACCOUNT}:user/{name}", "userId": name}
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -37,6 +90,7 @@ class Route:
     method: str
     path: str
     function: str
+    authorizer: Authorizer = OPEN
 
     @property
     def key(self) -> str:
@@ -66,8 +120,29 @@ def routes(body: Mapping[str, Any]) -> list[Route]:
             function = _FUNCTION.search(uri)
             if function is not None:
                 verb = "ANY" if method == "x-amazon-apigateway-any-method" else method.upper()
-                found.append(Route(verb, path.removeprefix("/") if path == "/$default" else path, function[1]))
+                is_signed = {"AWS_IAM": []} in operation.get("security", [])
+                name = path.removeprefix("/") if path == "/$default" else path
+                found.append(Route(verb, name, function[1], IAM if is_signed else OPEN))
     return sorted(found, key=lambda route: route.rank)
+
+
+def default_routes(
+    integrations: Iterable[Mapping[str, Any]],
+    routes: Iterable[Mapping[str, Any]],
+    authorizers: Iterable[Mapping[str, Any]],
+) -> list[Route]:
+    """Read the $default routes of an API that is made of single resources, out of these resources' properties."""
+    functions = [found[1] for each in integrations if (found := _FUNCTION.search(str(each.get("IntegrationUri", ""))))]
+    made = [
+        Authorizer("JWT", each["JwtConfiguration"]["Issuer"], tuple(each["JwtConfiguration"]["Audience"]))
+        for each in authorizers
+    ]
+    by_kind = {"JWT": made[0]} if made else {}
+    return [
+        Route("ANY", "$default", functions[0], by_kind.get(each.get("AuthorizationType", "NONE"), OPEN))
+        for each in routes
+        if each["RouteKey"] == "$default" and functions
+    ]
 
 
 class Front:
@@ -106,7 +181,12 @@ class Front:
                 break
         else:
             return Answer(404, {"content-type": "application/json"}, b'{"message":"Not Found"}')
-        event = json.dumps(to_event(request, route, parameters)).encode()
+        try:
+            caller = route.authorizer.admit(request.headers.get("authorization", ""), time.time())
+        except PermissionError as refusal:
+            status, message = refusal.args
+            return Answer(status, {"content-type": "application/json"}, json.dumps({"message": message}).encode())
+        event = json.dumps(to_event(request, route, parameters, caller)).encode()
         try:
             invocation = self._invoke(route.function, event)
         except EmulatorError:
@@ -132,8 +212,10 @@ class Answer:
     cookies: tuple[str, ...] = ()
 
 
-def to_event(request: Request, route: Route, parameters: Mapping[str, str]) -> dict[str, Any]:
-    """Return the payload-2.0 event of a request."""
+def to_event(
+    request: Request, route: Route, parameters: Mapping[str, str], caller: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the payload-2.0 event of a request; `caller` is what the authorizer found."""
     now = datetime.now(UTC)
     headers = {name: value for name, value in request.headers.items() if name != "cookie"}
     host = headers.get("host", "")
@@ -163,6 +245,8 @@ def to_event(request: Request, route: Route, parameters: Mapping[str, str]) -> d
         },
         "isBase64Encoded": False,
     }
+    if caller is not None:
+        event["requestContext"]["authorizer"] = dict(caller)
     if "cookie" in request.headers:
         event["cookies"] = request.headers["cookie"].split("; ")
     if request.query:

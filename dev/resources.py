@@ -161,6 +161,16 @@ def _event_invoke_config(properties: dict[str, Any], where: Where) -> Made:
     return f"{properties['FunctionName']}|{properties['Qualifier']}", {}
 
 
+def _kept(kind: str) -> Callable[[dict[str, Any], Where], Made]:
+    """Only kept, for the local front to read."""
+
+    def make(properties: dict[str, Any], where: Where) -> Made:
+        identifier = f"{kind}-{uuid.uuid4().hex[:7]}"
+        return identifier, {f"{kind.capitalize()}Id": identifier}
+
+    return make
+
+
 def _http_api(properties: dict[str, Any], where: Where) -> Made:
     identifier = uuid.uuid4().hex[:10]
     return identifier, {"ApiId": identifier, "ApiEndpoint": where.api_url}
@@ -168,6 +178,9 @@ def _http_api(properties: dict[str, Any], where: Where) -> Made:
 
 OURS: dict[str, Callable[[dict[str, Any], Where], Made]] = {
     "AWS::ApiGatewayV2::Api": _http_api,
+    "AWS::ApiGatewayV2::Authorizer": _kept("authorizer"),
+    "AWS::ApiGatewayV2::Integration": _kept("integration"),
+    "AWS::ApiGatewayV2::Route": _kept("route"),
     "AWS::Lambda::EventInvokeConfig": _event_invoke_config,
     "AWS::Lambda::EventSourceMapping": _event_source_mapping,
     "AWS::SES::EmailIdentity": _email_identity,

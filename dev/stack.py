@@ -28,7 +28,7 @@ from dev.asynchronous import RETRY_SECONDS, AsynchronousInvocations, Policy
 from dev.calls import Call, Calls
 from dev.cloud import Cloud, CloudError, Notification
 from dev.emulator import Emulator, EmulatorError, Function, Invocation
-from dev.front import Front, routes
+from dev.front import Front, Route, default_routes, routes
 from dev.mail import Email, Mailbox
 from dev.queues import Mapping as QueueMapping
 from dev.queues import Poller
@@ -45,16 +45,16 @@ class StackOptions:
     """How the local stack differs from a deployment.
 
     `parameters` override the template's. `tick_seconds` replaces the schedule's own rate; 0 switches it off.
-    `config_dir` is uploaded to S3 and becomes ConfigUri. `secrets` fills SlackSecret and PagerdutySecret: name → key →
-    value. `artifacts` runs these folders instead of building the template. Without `delivers`, functions run only when
-    they are invoked: queues and topics take messages and hand out none.
+    `config_dir` is uploaded to S3 and becomes ConfigUri. `secrets` fills SlackSecret, PagerdutySecret, ApiTokensSecret:
+    name (slack, pagerduty, apiTokens) → key → value. `artifacts` runs these folders instead of building the template.
+    Without `delivers`, functions run only when they are invoked: queues and topics take messages and hand out none.
     """
 
     template: Path = build.PROJECT / "template.yaml"
     parameters: Mapping[str, str] = field(default_factory=dict)
     tick_seconds: float | None = None
     config_dir: Path | None = None
-    secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    secrets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     artifacts: build.Artifacts | None = None
     retry_seconds: tuple[float, ...] = RETRY_SECONDS
@@ -98,12 +98,18 @@ class Stack:
         return self._front.url
 
     @property
+    def client_api_url(self) -> str:
+        """The address of the API for clients that don't sign: with tokens, or with a JWT."""
+        return self._client_front.url
+
+    @property
     def outputs(self) -> dict[str, str]:
         """The template's outputs."""
         outputs = dict(self._cloud.outputs)
         for _, made in self._of_type("AWS::ApiGatewayV2::Api"):
             real = f"https://{made.physical_resource_id}.execute-api.{self._cloud.region}.amazonaws.com"
-            outputs = {name: value.replace(real, self.api_url) for name, value in outputs.items()}
+            front = self._front if "Body" in made.properties else self._client_front
+            outputs = {name: value.replace(real, front.url) for name, value in outputs.items()}
         return outputs
 
     @property
@@ -186,8 +192,9 @@ class Stack:
         scratch = self._undo.enter_context(tempfile.TemporaryDirectory(prefix="tocsin-"))
         self._logs_dir = options.logs_dir or Path(scratch)
         self._mailbox = Mailbox(options.on_event)
-        self._front = Front()
+        self._front, self._client_front = Front(), Front()
         self._undo.callback(self._front.stop)
+        self._undo.callback(self._client_front.stop)
         self._cloud = Cloud(self._on_invoke, self._on_notification, self._on_call)
         self._undo.enter_context(self._cloud)
         self._undo.callback(self._cloud.stop_executions)
@@ -206,7 +213,7 @@ class Stack:
         checked = parameters.check(declared, values)
         self._resources = self._cloud.create(NAME, template, checked, self._front.url)
         for name, keys in options.secrets.items():
-            self.put_secret(f"{name.capitalize()}Secret", keys)
+            self.put_secret(f"{name[:1].upper()}{name[1:]}Secret", keys)
 
     def _start_functions(self, artifacts: build.Artifacts) -> None:
         for logical_id, made in self._of_type("AWS::Lambda::Function"):
@@ -250,9 +257,23 @@ class Stack:
         # Stopped before the threads that wait for it, which would otherwise wait for the functions to finish.
         self._undo.callback(self._emulator.stop)
         for _, made in self._of_type("AWS::ApiGatewayV2::Api"):
-            self._front.connect(routes(made.properties.get("Body", {})), self._emulator.invoke)
+            if "Body" in made.properties:
+                self._front.connect(routes(made.properties["Body"]), self._emulator.invoke)
+            else:
+                self._client_front.connect(self._default_routes(made.physical_resource_id), self._emulator.invoke)
         for _, made in self._of_type("AWS::Scheduler::Schedule"):
             self._start_schedule(made)
+
+    def _default_routes(self, api: str) -> list[Route]:
+        integrations, found, authorizers = (
+            [
+                made.properties
+                for _, made in self._of_type(f"AWS::ApiGatewayV2::{kind}")
+                if made.properties["ApiId"] == api
+            ]
+            for kind in ("Integration", "Route", "Authorizer")
+        )
+        return default_routes(integrations, found, authorizers)
 
     def _start_schedule(self, made: resources.Resource) -> None:
         seconds = self._options.tick_seconds

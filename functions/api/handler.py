@@ -1,4 +1,4 @@
-"""HTTP API → alerts, incidents, acknowledgement, resolution."""
+"""HTTP API → alerts, silences, rules, incidents; SNS → the notifications of Amazon's own alert manager."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from tocsin import wiring
 from tocsin.errors import EventError
-from tocsin.web import api
+from tocsin.web import api, topic
 from tocsin.web.http import Refused, as_event, parse_event, refusal
 
 app = wiring.lazy("api")
@@ -18,6 +18,9 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Answer one request; what nobody expected is logged, and told as no more than that."""
     now = datetime.now(UTC)
     with app.invocation() as log:
+        if topic.is_topic_event(event):
+            # What this raises, Lambda tries again; in the end the event is in the dead-letter queue.
+            return topic.take_topic_event(app.api, event, now=now)
         try:
             response = api.answer(app.api, parse_event(event), now=now)
         except Refused as refused:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import random
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from .adapters.dynamodb import (
     DynamoDeliveries,
     DynamoGroups,
     DynamoIncidents,
+    DynamoIngested,
     DynamoInhibitors,
     DynamoRules,
     DynamoSilences,
@@ -45,8 +47,22 @@ if TYPE_CHECKING:
     from .pipeline.dispatch import Dispatcher
     from .pipeline.escalate import Escalator
     from .pipeline.evaluate import Evaluator
+    from .pipeline.ingest import Ingester, Rerouting
     from .pipeline.notify import Notifier
-    from .ports import Sender, Threads
+    from .ports import (
+        Configurations,
+        Deliveries,
+        Groups,
+        Incidents,
+        Ingested,
+        Inhibitors,
+        Log,
+        Rules,
+        Sender,
+        Silences,
+        Threads,
+        Timers,
+    )
     from .web.api import Api
     from .wiring_senders import Senders
 
@@ -55,6 +71,7 @@ SECRET_PREFIX = "TOCSIN_SECRET_"
 # botocore's own patience (a minute a try) is longer than a function may run.
 CLIENT_CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
 LONGEST_QUERY_BUDGET_SECONDS = 25.0
+TOKENS_KEPT_FOR, SECRETS_KEPT_FOR = timedelta(minutes=1), timedelta(minutes=5)
 FEWEST_TICK_SECONDS, MOST_TICK_SECONDS = 1, 60
 
 
@@ -83,7 +100,9 @@ VARIABLES = (
     Variable("TOCSIN_TABLE", "name of the DynamoDB table", needed_by=_WITH_TABLE),
     Variable("TOCSIN_TOPIC_ARN", "topic that notifications are published to", needed_by=("dispatch",)),
     Variable(
-        "TOCSIN_TIMER_QUEUE_URL", "queue of delayed looks at groups", needed_by=("evaluate", "dispatch", "escalate")
+        "TOCSIN_TIMER_QUEUE_URL",
+        "queue of delayed looks at groups",
+        needed_by=("evaluate", "dispatch", "escalate", "api"),
     ),
     Variable("TOCSIN_TICK_QUEUE_URL", "queue of the ticks between the scheduled ones"),
     Variable("TOCSIN_STATE_MACHINE_ARN", "state machine of the escalation", needed_by=("dispatch",)),
@@ -98,6 +117,8 @@ VARIABLES = (
     Variable("TOCSIN_EMAIL_MANAGER", "addresses of the manager, for the shipped configuration"),
     Variable("TOCSIN_SECRET_SLACK", "secret with Slack's webhook URLs by name"),
     Variable("TOCSIN_SECRET_PAGERDUTY", "secret with PagerDuty's routing keys by name"),
+    Variable("TOCSIN_SECRET_API_TOKENS", "secret with the hashes of the API's tokens by name"),
+    Variable("TOCSIN_INGEST_LIMITS", "how much one request may send, such as alerts=500,labels=40"),
     Variable("TOCSIN_SECRET_EMAIL", "secret with the mail server's passwords by name"),
     Variable("TOCSIN_SECRET_WEBHOOK", "secret with the other receivers' addresses, tokens and keys by name"),
     Variable("TOCSIN_ALLOW_INLINE_SECRETS", "true: alertmanager.yml may hold secrets in clear (not for Lambda)"),
@@ -143,6 +164,7 @@ class Settings:
                 f"TOCSIN_TICK_SECONDS is {found!r}"
                 f" (expected whole seconds, {FEWEST_TICK_SECONDS} to {MOST_TICK_SECONDS})"
             )
+        problems += _wrong_limits(environment.get("TOCSIN_INGEST_LIMITS") or "")
         if problems:
             raise SettingsError(problems)
         return cls(dict(environment), timedelta(seconds=seconds or MOST_TICK_SECONDS))
@@ -160,6 +182,18 @@ class Settings:
             for name, value in self.environment.items()
             if name.startswith(SECRET_PREFIX) and value
         }
+
+
+def _wrong_limits(text: str) -> list[str]:
+    if not text:
+        return []
+    from .web.limits import read_limits
+
+    try:
+        read_limits(text)
+    except ValueError as error:
+        return [f"TOCSIN_INGEST_LIMITS: {error}"]
+    return []
 
 
 def _whole_number(text: str) -> int | None:
@@ -242,6 +276,10 @@ class Application:
         return DynamoSilences(self.table, compile_pattern)
 
     @cached_property
+    def ingested(self) -> DynamoIngested:
+        return DynamoIngested(self.table)
+
+    @cached_property
     def deliveries(self) -> DynamoDeliveries:
         return DynamoDeliveries(self.table)
 
@@ -298,7 +336,6 @@ class Application:
     def evaluator(self) -> Evaluator:
         from .pipeline.evaluate import Evaluator
 
-        is_signed = self.settings.get("TOCSIN_PROMETHEUS_AUTH") == "sigv4"
         return Evaluator(
             metrics=self.metrics,
             rules=self.rules,
@@ -310,9 +347,35 @@ class Application:
             # The next tick must find this one over.
             query_budget_seconds=min(LONGEST_QUERY_BUDGET_SECONDS, 0.6 * self.settings.tick.total_seconds()),
             external_url=self.settings.get("TOCSIN_EXTERNAL_URL"),
-            # AMP has no page that shows a query.
-            graph_url="" if is_signed else without_credentials(self.settings.get("TOCSIN_PROMETHEUS_URL")),
+            graph_url=self.graph_url,
+            reroute=self.rerouting,
         )
+
+    @property
+    def graph_url(self) -> str:
+        """Where a person can look at an expression; AMP has no page that shows one."""
+        is_signed = self.settings.get("TOCSIN_PROMETHEUS_AUTH") == "sigv4"
+        return "" if is_signed else without_credentials(self.settings.get("TOCSIN_PROMETHEUS_URL"))
+
+    @cached_property
+    def ingester(self) -> Ingester:
+        from .pipeline.ingest import Ingester
+
+        return Ingester(
+            configurations=self.configurations,
+            ingested=self.ingested,
+            rules=self.rules,
+            groups=self.groups,
+            inhibitors=self.inhibitors,
+            timers=self.timers,
+            log=self.log,
+        )
+
+    @cached_property
+    def rerouting(self) -> Rerouting:
+        from .pipeline.ingest import Rerouting
+
+        return Rerouting(self.ingester)
 
     @cached_property
     def dispatcher(self) -> Dispatcher:
@@ -379,15 +442,70 @@ class Application:
             self.settings.secret_names,
             secretsmanager=lambda: self.client("secretsmanager"),
             ssm=lambda: self.client("ssm"),
+            # A token that is taken away must soon be refused; a sender that is refused reads its secret anew by itself.
+            keep=TOKENS_KEPT_FOR if self._function == "api" else SECRETS_KEPT_FOR,
         )
 
     @cached_property
     def api(self) -> Api:
-        from .pipeline.incidents import Desk
-        from .web.api import Api
+        """The HTTP API over the table. Configuration is read when a request needs it."""
+        return build_api(
+            self,
+            self.configurations,
+            rules=self.rules,
+            groups=self.groups,
+            incidents=self.incidents,
+            deliveries=self.deliveries,
+            silences=self.silences,
+            ingested=self.ingested,
+            inhibitors=self.inhibitors,
+            timers=self.timers,
+            log=self.log,
+        )
 
-        desk = Desk(self.rules, self.groups, self.incidents, self.deliveries, self.log)
-        return Api(desk, compile_pattern)
+    def tokens_text(self, now: datetime) -> str:
+        """Return the secret with the API's tokens. Raises SecretError."""
+        return self.secrets.read("secret:api-tokens", now=now)
+
+    def config_text(self) -> str:
+        """Return alertmanager.yml as it is in the source."""
+        return self.source.read().get("alertmanager.yml", b"").decode(errors="replace")
+
+
+def build_api(
+    application: Application,
+    configurations: Configurations,
+    *,
+    rules: Rules,
+    groups: Groups,
+    incidents: Incidents,
+    deliveries: Deliveries,
+    silences: Silences,
+    ingested: Ingested,
+    inhibitors: Inhibitors,
+    timers: Timers,
+    log: Log,
+) -> Api:
+    """Return the HTTP API over stores: the table's, or others that do the same."""
+    from .pipeline.incidents import Desk
+    from .pipeline.ingest import Ingester
+    from .pipeline.silences import Keeper
+    from .pipeline.standing import Board
+    from .web.limits import read_limits
+    from .web.serving import About, Api
+
+    return Api(
+        desk=Desk(rules, groups, incidents, deliveries, log, ingested),
+        compile_pattern=compile_pattern,
+        configurations=configurations,
+        board=Board(rules, ingested, silences, application.graph_url),
+        ingester=Ingester(configurations, ingested, rules, groups, inhibitors, timers, log),
+        keeper=Keeper(silences, log, lambda: str(uuid.uuid4())),
+        config_text=application.config_text,
+        tokens_text=application.tokens_text if "api-tokens" in application.settings.secret_names else None,
+        limits=read_limits(application.settings.get("TOCSIN_INGEST_LIMITS")),
+        about=About(started_at=datetime.now(UTC), tick=application.settings.tick),
+    )
 
 
 def lazy(function: str) -> Application:

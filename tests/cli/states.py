@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from tests.stories.configurations import MINUTE, configuration, equal, policy, receiver, rule
 from tests.stories.world import START, World
 from tocsin.adapters.local_state import LocalStore
-from tocsin.adapters.memory import MemoryStore
+from tocsin.adapters.memory import FixedConfigurations, MemoryStore
 from tocsin.pipeline.incidents import Desk
-from tocsin.web.api import Api
+from tocsin.pipeline.ingest import Ingester
+from tocsin.pipeline.silences import Keeper
+from tocsin.pipeline.standing import Board
+from tocsin.web.serving import About, Api
 from tocsin.wiring import compile_pattern
 
-PARTS = ("rules", "groups", "notifications", "incidents", "claims", "deliveries")
+PARTS = ("rules", "groups", "notifications", "incidents", "ingested", "silences", "claims", "deliveries")
 ASKED_AT = START + timedelta(minutes=10)
 
 
@@ -41,8 +45,17 @@ def burning() -> World:
 
 def api_of(world: World) -> Api:
     """Return the API over a world's store."""
-    store = world.store
-    return Api(Desk(store, store, store, store, world.log), compile_pattern)
+    store, log, configurations = world.store, world.log, FixedConfigurations(world.loaded)
+    numbers = itertools.count(1)
+    return Api(
+        desk=Desk(store, store, store, store, log, store),
+        compile_pattern=compile_pattern,
+        configurations=configurations,
+        board=Board(store, store, store),
+        ingester=Ingester(configurations, store, store, store, store, world.timers, log),
+        keeper=Keeper(store, log, lambda: f"00000000-0000-4000-8000-{next(numbers):012d}"),
+        about=About(started_at=START),
+    )
 
 
 def keep(store: MemoryStore, path: Path, *, now: datetime) -> None:

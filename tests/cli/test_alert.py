@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dev.emulator import Invocation
-from dev.front import Front, Route
+from dev.front import IAM, Front, Route
 from tests.adapters.stores import dynamodb, new_table
 from tests.cli.commands import Shell
 from tests.cli.states import ASKED_AT, MINUTE, api_of, burning, keep
@@ -51,7 +51,7 @@ def serving(api: Api) -> Iterator[str]:
 
     front = Front()
     try:
-        front.connect([Route("ANY", "/{proxy+}", "api")], invoke)
+        front.connect([Route("ANY", "/{proxy+}", "api", IAM)], invoke)
         yield front.url
     finally:
         front.stop()

@@ -83,6 +83,8 @@ class Deployment:
                 return self._resources[name]
             case {"Ref": str(name)}:
                 return str(TEMPLATE["Parameters"][name].get("Default", ""))
+            case {"Fn::If": ["HasApiTokensSecret", _, created]}:
+                return self._value(created)
             case {"Fn::If": [_, created, _]}:
                 return self._value(created)
             case {"Fn::Sub": str(text)}:

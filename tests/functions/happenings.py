@@ -77,7 +77,7 @@ def events() -> dict[str, Any]:
         **_notifications(),
         "api_list": api_event("GET", "/api/v2/alerts", query={"active": "true", "filter": 'severity="critical"'}),
         "api_acknowledge": api_event(
-            "POST", f"/api/v1/incidents/{incident}/acknowledge", body={"comment": "looking at it"}
+            "POST", f"/api/tocsin/v1/incidents/{incident}/acknowledge", body={"comment": "looking at it"}
         ),
     }
 

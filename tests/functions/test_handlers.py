@@ -434,7 +434,7 @@ def test_each_function_may_do_what_it_does(deployed: Deployment, metrics: Endpoi
             deployed.invoke(function, event)
             deployed.invoke(function, event)
     deployed.invoke("api", api_event("GET", "/api/v2/alerts"))
-    taken = deployed.invoke("api", api_event("POST", f"/api/v1/incidents/{incident}/acknowledge", body={}))
+    taken = deployed.invoke("api", api_event("POST", f"/api/tocsin/v1/incidents/{incident}/acknowledge", body={}))
     assert taken["statusCode"] == 200
     metrics.say({})
     deployed.invoke("evaluate", tick(30))

@@ -40,6 +40,7 @@ ASYNCHRONOUS = {
     "NotifySlackFunction": "DeliveryDeadLetterQueue",
     "NotifyPagerdutyFunction": "DeliveryDeadLetterQueue",
     "NotifyEmailFunction": "DeliveryDeadLetterQueue",
+    "ApiFunction": "DeliveryDeadLetterQueue",
 }
 
 # Statements whose resource is "*", and why AWS leaves no choice.
@@ -56,7 +57,7 @@ ALLOWED_SERVICES = {
     "NotifySlackRole": {"dynamodb", "logs", "secretsmanager", "sqs"},
     "NotifyPagerdutyRole": {"dynamodb", "logs", "secretsmanager", "sqs"},
     "NotifyEmailRole": {"dynamodb", "logs", "ses", "sqs"},
-    "ApiRole": {"dynamodb", "logs", "sqs"},
+    "ApiRole": {"dynamodb", "logs", "secretsmanager", "sqs"},
     "EvaluateScheduleRole": {"lambda"},
     "EscalationRole": {"lambda", "logs"},
 }
@@ -286,11 +287,12 @@ def test_a_secret_is_named_only_to_the_function_that_reads_it() -> None:
     functions = _of_type("AWS::Lambda::Function")
     holders = {
         variable: {name for name, function in functions.items() if variable in function["Environment"]["Variables"]}
-        for variable in ("TOCSIN_SECRET_SLACK", "TOCSIN_SECRET_PAGERDUTY")
+        for variable in ("TOCSIN_SECRET_SLACK", "TOCSIN_SECRET_PAGERDUTY", "TOCSIN_SECRET_API_TOKENS")
     }
     assert holders == {
         "TOCSIN_SECRET_SLACK": {"NotifySlackFunction"},
         "TOCSIN_SECRET_PAGERDUTY": {"NotifyPagerdutyFunction"},
+        "TOCSIN_SECRET_API_TOKENS": {"ApiFunction"},
     }
 
 
@@ -331,11 +333,14 @@ def test_each_subscription_filters_and_redrives() -> None:
         assert target == {"Fn::GetAtt": ["DeliveryDeadLetterQueue", "Arn"]}
 
 
-def test_the_topic_may_put_into_the_dead_letter_queue() -> None:
+def test_the_topics_may_put_into_the_dead_letter_queue() -> None:
     (policy,) = _of_type("AWS::SQS::QueuePolicy").values()
-    (statement,) = policy["PolicyDocument"]["Statement"]
-    assert statement["Principal"] == {"Service": "sns.amazonaws.com"}
-    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Ref": "AlertsTopic"}}}
+    ours, perhaps = policy["PolicyDocument"]["Statement"]
+    condition, theirs, otherwise = perhaps["Fn::If"]
+    assert (condition, otherwise) == ("HasAmpTopic", {"Ref": "AWS::NoValue"})
+    for statement, topic in ((ours, "AlertsTopic"), (theirs, "AmpTopicArn")):
+        assert statement["Principal"] == {"Service": "sns.amazonaws.com"}
+        assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Ref": topic}}}
 
 
 @pytest.mark.parametrize("queue", ["TimerQueue", "TickQueue"])
@@ -417,6 +422,7 @@ TABLE_ACTIONS = {
     "NotifySlackRole": {"DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"},
     "NotifyPagerdutyRole": {"DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"},
     "NotifyEmailRole": {"DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"},
+    "ApiRole": {"BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"},
 }
 
 
@@ -431,6 +437,7 @@ def test_a_role_does_to_the_table_what_its_function_needs_and_no_more(role: str)
     [
         ("QueryPolicy", "HasWorkspace", {"EvaluateRole"}),
         ("SendMailPolicy", "HasEmailFrom", {"NotifyEmailRole"}),
+        ("ApiTokensPolicy", "TakesTokens", {"ApiRole"}),
         ("ConfigPolicy", "HasConfigBucket", {"EvaluateRole", "DispatchRole", "ApiRole"}),
         ("KeyPolicy", "HasKey", {f"{name.removesuffix('Function')}Role" for name in FUNCTIONS}),
     ],
@@ -448,7 +455,7 @@ def test_mail_is_sent_only_as_the_sender() -> None:
 
 
 def test_the_api_answers_only_signed_requests() -> None:
-    (api,) = _of_type("AWS::ApiGatewayV2::Api").values()
+    api = _of_type("AWS::ApiGatewayV2::Api")["HttpApi"]
     assert set(api["Body"]["paths"]) == {"/", "/{proxy+}"}
     for methods in api["Body"]["paths"].values():
         for method in methods.values():
@@ -499,7 +506,34 @@ def test_cloudwatch_can_publish_to_the_operations_topic_whatever_the_key() -> No
     assert topic["KmsMasterKeyId"] == {"Fn::If": ["HasKey", {"Ref": "KmsKeyArn"}, {"Ref": "AWS::NoValue"}]}
 
 
-@pytest.mark.parametrize("name", ["SlackSecret", "PagerdutySecret"])
+def test_the_api_for_others_is_there_only_where_it_is_asked_for() -> None:
+    parts = {name: r for name, r in RESOURCES.items() if name.startswith("ClientApi")}
+    assert {r["Condition"] for name, r in parts.items() if name != "ClientApiAuthorizer"} == {"HasClientApi"}
+    assert parts["ClientApiAuthorizer"]["Condition"] == "TakesJwts"
+    assert TEMPLATE["Parameters"]["ApiAuth"]["Default"] == "iam"
+
+
+def test_a_jwt_is_looked_at_by_the_gateway_and_a_token_by_the_function() -> None:
+    route = _of_type("AWS::ApiGatewayV2::Route")["ClientApiRoute"]
+    assert route["AuthorizationType"] == {"Fn::If": ["TakesJwts", "JWT", "NONE"]}
+    assert route["AuthorizerId"]["Fn::If"][1] == {"Ref": "ClientApiAuthorizer"}
+
+
+@pytest.mark.parametrize("name", sorted(_of_type("AWS::ApiGatewayV2::Stage")))
+def test_each_api_is_throttled_and_its_log_has_no_header(name: str) -> None:
+    stage = _of_type("AWS::ApiGatewayV2::Stage")[name]
+    throttled = stage["DefaultRouteSettings"]
+    assert throttled["ThrottlingRateLimit"] <= throttled["ThrottlingBurstLimit"] <= 100
+    assert "header" not in stage["AccessLogSettings"]["Format"].lower()
+
+
+def test_only_the_topic_that_is_named_may_call_the_function() -> None:
+    permission = _plain(RESOURCES["AmpPermission"])
+    assert permission["Condition"] == _plain(RESOURCES["AmpSubscription"])["Condition"] == "HasAmpTopic"
+    assert permission["Properties"]["SourceArn"] == {"Ref": "AmpTopicArn"}
+
+
+@pytest.mark.parametrize("name", ["SlackSecret", "PagerdutySecret", "ApiTokensSecret"])
 def test_a_secret_is_created_empty_and_only_where_none_is_given(name: str) -> None:
     resource = _plain(RESOURCES[name])
     assert resource["Condition"] == f"Creates{name}"

@@ -27,13 +27,16 @@ from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 from ..core.alerts import Alert
 from ..core.escalation import Incident, IncidentId, IncidentState
 from ..core.labels import Fingerprint, Labels
+from ..core.matcher_syntax import Compile
+from ..core.matchers import Pattern
 from ..core.notifications import Notification, format_time, parse_time
 from ..core.receivers import IntegrationKey
 from ..core.routing import GroupId
 from ..core.rules import RuleKey
 from ..errors import StoreError
-from ..ports import Claim, Delivery, DeliveryState, RuleRecord
-from .memory import MemoryStore, _Claim, _Group
+from ..ports import Claim, Delivery, DeliveryState, IngestedAlert, RuleRecord
+from .memory import INGESTED_KEPT_FOR, SILENCES_KEPT_FOR, MemoryStore, _Claim, _Group
+from .silence_json import silence_as_json, silence_from_json
 
 VERSION = 1
 # As long as the table keeps them.
@@ -49,9 +52,15 @@ _PARTS: Mapping[str, Any] = {
     "notifications": dict[str, str],
     "incidents": dict[IncidentId, Incident],
     "inhibitors": dict[Fingerprint, Alert],
+    "ingested": dict[Fingerprint, IngestedAlert],
     "claims": dict[tuple[GroupId, IntegrationKey], _Claim],
     "deliveries": dict[tuple[GroupId, IntegrationKey, int], Delivery],
 }
+
+
+SILENCES = "silences"
+# What files that were written before it was there do not have.
+_LATER = frozenset({"inhibitors", "ingested"})
 
 
 class StateBusyError(StoreError):
@@ -83,6 +92,7 @@ class LocalStore(MemoryStore):
             return
         forget_what_is_over(self, now=now)
         parts = {name: encode(getattr(self, name)) for name in _PARTS}
+        parts[SILENCES] = [silence_as_json(self.silences[key]) for key in sorted(self.silences)]
         text = json.dumps({"version": VERSION, "saved_at": format_time(now), **parts}, indent=1, sort_keys=True)
         try:
             _replace(self._path, text + "\n")
@@ -90,9 +100,19 @@ class LocalStore(MemoryStore):
             raise StoreError(f"{self._path}: the state cannot be written: {error.strerror}") from None
 
 
+def _no_patterns(text: str) -> Pattern:
+    """Stand in where nobody said how patterns are compiled, which only silences with patterns need."""
+    raise ValueError(f"a silence has the pattern {text!r}, and nothing here compiles patterns")
+
+
 @contextmanager
 def opened(
-    path: Path, *, now: datetime, patience_seconds: float = 10.0, sleep: Callable[[float], None] = time.sleep
+    path: Path,
+    *,
+    now: datetime,
+    compile_pattern: Compile = _no_patterns,
+    patience_seconds: float = 10.0,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[LocalStore]:
     """Lend the store for one run, to be saved by whoever changes it. Raises StateBusyError, StoreError."""
     try:
@@ -102,14 +122,14 @@ def opened(
         raise StoreError(f"{path}: the state cannot be kept there: {error.strerror}") from None
     try:
         _take(lock, path, patience_seconds, sleep)
-        yield _load(path, now=now, saves=True)
+        yield _load(path, compile_pattern, now=now, saves=True)
     finally:
         os.close(lock)
 
 
-def read(path: Path, *, now: datetime) -> LocalStore:
+def read(path: Path, *, now: datetime, compile_pattern: Compile = _no_patterns) -> LocalStore:
     """Return the store as it is, for looking only: the file is neither locked nor touched."""
-    return _load(path, now=now, saves=False)
+    return _load(path, compile_pattern, now=now, saves=False)
 
 
 def _take(lock: int, path: Path, patience_seconds: float, sleep: Callable[[float], None]) -> None:
@@ -122,7 +142,7 @@ def _take(lock: int, path: Path, patience_seconds: float, sleep: Callable[[float
     raise StateBusyError(f"{path}: another run is using the state; nothing was done")
 
 
-def _load(path: Path, *, now: datetime, saves: bool) -> LocalStore:
+def _load(path: Path, compile_pattern: Compile, *, now: datetime, saves: bool) -> LocalStore:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -141,7 +161,9 @@ def _load(path: Path, *, now: datetime, saves: bool) -> LocalStore:
     store = LocalStore(path, saves=saves)
     try:
         for name, hint in _PARTS.items():
-            setattr(store, name, decode(hint, data[name]))
+            setattr(store, name, decode(hint, data.get(name, {}) if name in _LATER else data[name]))
+        silences = (silence_from_json(each, compile_pattern) for each in data.get(SILENCES, ()))
+        store.silences = {silence.id: silence for silence in silences}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return _without(path, _reason(error), now=now, saves=saves)
     return store
@@ -191,6 +213,12 @@ def forget_what_is_over(store: MemoryStore, *, now: datetime) -> None:
     }
     store.deliveries = {key: each for key, each in store.deliveries.items() if each.at > now - DELIVERIES_KEPT_FOR}
     told = {key[:2] for key in store.deliveries}
+    store.silences = {key: each for key, each in store.silences.items() if each.ends_at > now - SILENCES_KEPT_FOR}
+    store.ingested = {
+        key: each
+        for key, each in store.ingested.items()
+        if each.alert.ends_at is None or each.alert.ends_at > now - INGESTED_KEPT_FOR
+    }
     store.claims = {key: each for key, each in store.claims.items() if key[0] in store.groups or key in told}
     waiting = {entry.subject for group in store.groups.values() for entry in group.outbox.values()}
     store.notifications = {key: text for key, text in store.notifications.items() if key in waiting}

@@ -52,7 +52,7 @@ class RemoteApi:
             headers = self.sign(method, url, headers, content)
         status, answer = self._send(method, url, headers, content)
         try:
-            return status, json.loads(answer)
+            return status, json.loads(answer) if answer else None
         except ValueError:
             start = answer[:80].decode(errors="replace").strip()
             raise RemoteError(f"{redact(self.url)} is not Tocsin's API: HTTP {status}, {start!r}") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -34,7 +34,7 @@ def silence_from_json(data: Mapping[str, Any], compile_pattern: Compile) -> Sile
     """Return the silence that `silence_as_json` wrote."""
     return Silence(
         id=SilenceId(data["id"]),
-        matchers=tuple(tuple(_matcher(*each, compile_pattern) for each in matchers) for matchers in data["matchers"]),
+        matchers=tuple(tuple(_matcher(each, compile_pattern) for each in matchers) for matchers in data["matchers"]),
         starts_at=parse_time(data["starts_at"]),
         ends_at=parse_time(data["ends_at"]),
         created_by=data["created_by"],
@@ -45,7 +45,8 @@ def silence_from_json(data: Mapping[str, Any], compile_pattern: Compile) -> Sile
     )
 
 
-def _matcher(name: str, kind: str, value: str, compile_pattern: Compile) -> Matcher:
+def _matcher(data: Sequence[str], compile_pattern: Compile) -> Matcher:
+    name, kind, value = data
     type_ = MatchType(kind)
     return Matcher(name, type_, value, compile_pattern(value) if type_.is_regexp else None)
 

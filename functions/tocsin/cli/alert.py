@@ -113,10 +113,10 @@ def _ask(
     body: Mapping[str, Any] | None = None,
 ) -> Any:
     query = {"filter": tuple(wanted)} if wanted else {}
-    status, value = desk.ask(method, ("api", "v1", *path), query, body)
+    status, value = desk.ask(method, ("api", "tocsin", "v1", *path), query, body)
     if status == 200:
         return value
-    message = value.get("message") if isinstance(value, dict) else None
+    message = value.get("message") if isinstance(value, dict) else value
     if status in (401, 403):
         raise ApiError(
             f"the API refuses this caller ({status}: {message}): its requests are signed with AWS credentials"

@@ -10,15 +10,16 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from ..adapters import local_state
 from ..adapters.local_state import LocalStore
-from ..pipeline.incidents import Desk
+from ..adapters.memory import MemoryTimers
+from ..pipeline.configurations import CurrentConfiguration
 from ..ports import Log
-from ..web.api import Api, answer
+from ..web.api import Api, answer, trusted
 from ..web.http import Request
-from ..wiring import Workplace, compile_pattern
+from ..wiring import Workplace, build_api, compile_pattern
+from .addresses import is_http_url
 from .failures import UsageError
 from .log import StreamLog
 from .session import Session, state_path
@@ -43,15 +44,16 @@ class InProcess:
 
     def ask(self, method: str, path: tuple[str, ...], query: Query, body: Mapping[str, Any] | None) -> tuple[int, Any]:
         content = b"" if body is None else json.dumps(body).encode()
-        response = answer(self._api, Request(method, path, query, content), now=self._now)
+        response = answer(self._api, trusted(Request(method, path, query, content)), now=self._now)
         return response.status, response.value
 
 
 class OnStateFile:
     """The API on the local state: locked while it answers, and saved where the answer changed something."""
 
-    def __init__(self, path: Path, log: Log, now: datetime) -> None:
+    def __init__(self, path: Path, workplace: Workplace, log: Log, now: datetime) -> None:
         self._path = path
+        self._workplace = workplace
         self._log = log
         self._now = now
 
@@ -59,16 +61,31 @@ class OnStateFile:
         with self._store(method) as store:
             if store.complaint:
                 print(f"tocsin: {store.complaint}", file=sys.stderr)
-            api = Api(Desk(store, store, store, store, self._log), compile_pattern)
+            api = self._api(store)
             answered = InProcess(api, self._now).ask(method, path, query, body)
             if store.writes:
                 store.save(now=self._now)
             return answered
 
+    def _api(self, store: LocalStore) -> Api:
+        return build_api(
+            self._workplace,
+            CurrentConfiguration(self._workplace.source, self._workplace.parse, self._log),
+            rules=store,
+            groups=store,
+            incidents=store,
+            deliveries=store,
+            silences=store,
+            ingested=store,
+            inhibitors=store,
+            timers=MemoryTimers(),  # the next evaluation looks at every group that is due
+            log=self._log,
+        )
+
     def _store(self, method: str) -> AbstractContextManager[LocalStore]:
         if method == "GET":
-            return nullcontext(local_state.read(self._path, now=self._now))
-        return local_state.opened(self._path, now=self._now)
+            return nullcontext(local_state.read(self._path, now=self._now, compile_pattern=compile_pattern))
+        return local_state.opened(self._path, now=self._now, compile_pattern=compile_pattern)
 
 
 def choose_desk(arguments: argparse.Namespace, session: Session) -> Asked:
@@ -83,20 +100,26 @@ def choose_desk(arguments: argparse.Namespace, session: Session) -> Asked:
     path = state_path(arguments.state, workplace)
     if path is None:
         raise UsageError("--state: with none there is nothing to ask")
-    return OnStateFile(path, log, session.now)
+    return OnStateFile(path, workplace, log, session.now)
 
 
 def _on_table(workplace: Workplace, log: Log) -> Api:
-    desk = Desk(workplace.rules, workplace.groups, workplace.incidents, workplace.deliveries, log)
-    return Api(desk, compile_pattern)
+    return build_api(
+        workplace,
+        CurrentConfiguration(workplace.source, workplace.parse, log),
+        rules=workplace.rules,
+        groups=workplace.groups,
+        incidents=workplace.incidents,
+        deliveries=workplace.deliveries,
+        silences=workplace.silences,
+        ingested=workplace.ingested,
+        inhibitors=workplace.inhibitors,
+        timers=workplace.timers,
+        log=log,
+    )
 
 
 def _checked(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        is_url = False
-    if not is_url:
+    if not is_http_url(url):
         raise UsageError("the address of Tocsin's API is not a URL: expected for example http://127.0.0.1:3000")
     return url

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from ..adapters import local_state
 from ..adapters.local_state import LocalStore, StateBusyError
@@ -30,7 +29,8 @@ from ..errors import QueryError, SettingsError
 from ..pipeline import evaluate
 from ..pipeline.evaluate import Evaluator, RuleOutcome
 from ..ports import LoadedConfiguration, Log, Metrics, Query, Rules, Sender
-from ..wiring import Settings, Workplace
+from ..wiring import Settings, Workplace, compile_pattern
+from .addresses import is_http_url
 from .failures import FAILED, UsageError, did_you_mean
 from .log import StreamLog
 from .rehearsal import Rehearsal
@@ -95,12 +95,7 @@ def _check_settings(arguments: argparse.Namespace, workplace: Workplace) -> None
     url = settings.get("TOCSIN_PROMETHEUS_URL")
     if not url:
         raise SettingsError(["no Prometheus to ask: give --prometheus URL, or set TOCSIN_PROMETHEUS_URL"])
-    try:
-        parts = urlsplit(url)
-        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        is_url = False
-    if not is_url:
+    if not is_http_url(url):
         raise SettingsError(["the address of Prometheus is not a URL: expected for example http://127.0.0.1:9090"])
 
 
@@ -194,9 +189,11 @@ def _local_store(task: _Task, path: Path | None) -> Iterator[MemoryStore]:
     if path is None:
         yield MemoryStore()
     elif task.arguments.dry_run:
-        yield local_state.read(path, now=task.now)
+        yield local_state.read(path, now=task.now, compile_pattern=compile_pattern)
     else:
-        with local_state.opened(path, now=task.now, patience_seconds=task.arguments.lock_timeout) as store:
+        with local_state.opened(
+            path, now=task.now, compile_pattern=compile_pattern, patience_seconds=task.arguments.lock_timeout
+        ) as store:
             yield store
 
 
@@ -205,7 +202,15 @@ def _run_in(task: _Task, store: MemoryStore) -> bool:
     task.announce()
     before = store.writes
     loaded = replace(task.loaded, configuration=_without_waits(task.loaded.configuration))
-    world = replace(task.evaluator, rules=store, groups=store, inhibitors=store, timers=MemoryTimers(), sweep_grace=NO_SWEEP)
+    world = replace(
+        task.evaluator,
+        rules=store,
+        groups=store,
+        inhibitors=store,
+        timers=MemoryTimers(),
+        sweep_grace=NO_SWEEP,
+        reroute=None,
+    )
     outcome = evaluate.run(world, loaded, now=task.now, only=task.arguments.rule)
     _save(store, before, task.now)
     failed = _show_rules(task, outcome.rules, store)

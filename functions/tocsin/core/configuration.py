@@ -15,7 +15,7 @@ from .intervals import TimeInterval
 from .receivers import Receiver
 from .routing import GroupIdentity, Route, identify_group, routes_for
 from .rules import Rule, RuleGroup
-
+from .silences import BroadnessRule
 
 # How long an alert that was posted without an end counts as firing after its last post.
 DEFAULT_RESOLVE_TIMEOUT = timedelta(minutes=5)
@@ -50,6 +50,7 @@ class Configuration:
     templates: Mapping[str, str] = field(default_factory=dict)
     resolve_timeout: timedelta = DEFAULT_RESOLVE_TIMEOUT
     compatibility: Compatibility = Compatibility.TOCSIN
+    silence_breadth: BroadnessRule = field(default_factory=BroadnessRule)
     warnings: tuple[str, ...] = ()
 
     def rules(self) -> tuple[Rule, ...]:

@@ -51,6 +51,7 @@ def run(world: Evaluator, loaded: LoadedConfiguration, *, now: datetime, only: s
     """Evaluate, tell, remember and sweep; one rule's failure never touches another's. `only` names a single rule."""
     outcomes = decide(world, loaded, now=now, only=only)
     not_written = sum(not act(world, loaded, outcome, now=now) for outcome in outcomes if outcome.after is not None)
+    _reroute(world, loaded, now=now)
     overdue = _sweep(world, now=now)
     _report(world, loaded, outcomes)
     return TickOutcome(now, tuple(outcomes), not_written=not_written, overdue=overdue)
@@ -215,6 +216,16 @@ def _gone_rules(
         rule = Rule(key=key, name=name, group=group, expr="", receivers=record.receivers)
         outcomes.append(RuleOutcome(rule, record, after, told=told))
     return outcomes
+
+
+def _reroute(world: Evaluator, loaded: LoadedConfiguration, *, now: datetime) -> None:
+    """Tell the groups of a changed configuration of the alerts that were sent to us."""
+    if world.reroute is None:
+        return
+    try:
+        world.reroute(loaded, now=now)
+    except Exception as error:  # the rules have been evaluated: the next tick tries again
+        world.log.error("reroute_failed", error=repr(error))
 
 
 def _sweep(world: Evaluator, *, now: datetime) -> int:

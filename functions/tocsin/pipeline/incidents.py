@@ -6,6 +6,7 @@ written under the version that was read, and decided again where somebody else w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +17,9 @@ from ..core.escalation import Incident, IncidentId, Refusal, acknowledge, resolv
 from ..core.grouping import GroupState
 from ..core.labels import Fingerprint
 from ..core.matchers import Matcher, matches_all
-from ..core.rules import ActiveAlert
+from ..core.rules import ActiveAlert, AlertState, RuleKey
 from ..errors import ConflictError
-from ..ports import Deliveries, Delivery, Groups, Incidents, Log, Rules
+from ..ports import Deliveries, Delivery, Groups, Incidents, Ingested, Log, Rules
 
 ATTEMPTS = 5
 
@@ -32,6 +33,7 @@ class Desk:
     incidents: Incidents
     deliveries: Deliveries
     log: Log
+    ingested: Ingested | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,10 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class ListedAlert:
-    """An alert that is pending or firing, by the rule it comes from; a pending one is in no group yet."""
+    """An alert that is pending or firing, by the rule it comes from; a pending one is in no group yet.
+
+    One that was sent to us comes from no rule.
+    """
 
     rule: str
     alert: ActiveAlert
@@ -78,7 +83,20 @@ def list_alerts(desk: Desk, matchers: Sequence[Matcher], *, now: datetime) -> tu
         for fingerprint, alert in record.active.items()
         if matches_all(matchers, alert.labels)
     }
+    ours = {fingerprint for fingerprint, _ in found}
+    for record in desk.ingested.load_ingested(now=now) if desk.ingested else ():
+        alert = record.alert
+        is_wanted = alert.status_at(now) is Status.FIRING and matches_all(matchers, alert.labels)
+        if is_wanted and alert.fingerprint not in ours:
+            memberships = _in_order(groups.get(alert.fingerprint, []))
+            found[alert.fingerprint, RuleKey("")] = ListedAlert("", _as_active(alert), memberships)
     return tuple(found[key] for key in sorted(found))
+
+
+def _as_active(alert: Alert) -> ActiveAlert:
+    return ActiveAlert(
+        alert.labels, alert.annotations, math.nan, AlertState.FIRING, alert.starts_at, fired_at=alert.starts_at
+    )
 
 
 def list_incidents(desk: Desk, matchers: Sequence[Matcher], *, now: datetime) -> tuple[ListedIncident, ...]:

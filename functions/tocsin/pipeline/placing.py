@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import quote
 
 from ..core.alerts import Alert
 from ..core.configuration import Configuration
@@ -49,3 +50,8 @@ def tell_groups(timers: Timers, groups: Groups, placed: Iterable[Placed], *, now
 def receivers_of(configuration: Configuration, name: str) -> tuple[Receivers, ...]:
     """Return how alerts of a name are routed: as the rules of this name are; through the tree where there is none."""
     return tuple(dict.fromkeys(rule.receivers for rule in configuration.rules() if rule.name == name)) or ((),)
+
+
+def graph_link(graph_url: str, expr: str) -> str:
+    """Return where a person can look at an expression; empty where there is no such place."""
+    return f"{graph_url}/graph?g0.expr={quote(expr, safe='')}&g0.tab=1" if graph_url and expr else ""

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from urllib.parse import quote
 
 from ..core.alerts import Alert, Status
 from ..core.configuration import Configuration
@@ -21,7 +20,7 @@ from ..core.routing import GroupIdentity, Route, routes_for
 from ..core.rules import AlertState, Rule
 from ..core.silences import SilenceId, silencing
 from ..ports import Ingested, RuleRecord, Rules, Silences
-from .placing import Receivers, place, receivers_of
+from .placing import Receivers, graph_link, place, receivers_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +133,3 @@ def _alerts_of(board: Board, record: RuleRecord, rule: Rule | None) -> Iterator[
         if active.state is AlertState.FIRING:
             at = active.refreshed_at or active.fired_at or active.active_at
             yield active.as_alert(now=at, generator_url=link)
-
-
-def graph_link(graph_url: str, expr: str) -> str:
-    """Return where a person can look at an expression; empty where there is no such place."""
-    return f"{graph_url}/graph?g0.expr={quote(expr, safe='')}&g0.tab=1" if graph_url and expr else ""

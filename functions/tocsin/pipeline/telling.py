@@ -10,16 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from urllib.parse import quote
 
-from ..core.alerts import Alert
-from ..core.grouping import first_flush_at
 from ..core.inhibition import can_inhibit
 from ..core.labels import Fingerprint
-from ..core.routing import GroupIdentity, Route, identify_group, routes_for
 from ..core.rules import ActiveAlert
 from ..errors import ConflictError
 from ..ports import LoadedConfiguration
+from .placing import Placed, graph_link, place, tell_groups
 from .tick import Evaluator, RuleOutcome
 
 
@@ -37,10 +34,7 @@ def act(world: Evaluator, loaded: LoadedConfiguration, outcome: RuleOutcome, *, 
             )
             record = replace(record, version=world.rules.save_rule(announced, now=now).version)
             _keep_inhibitors(world, loaded, outcome, now=now)
-            for identity, route, alerts in _groups_of(world, loaded, outcome, now=now):
-                at = min(first_flush_at(route, alert, now) for alert in alerts)
-                world.timers.announce(identity.id, at=at, now=now)
-                world.groups.tell(identity, alerts, first_flush_at=at)
+            tell_groups(world.timers, world.groups, _groups_of(world, loaded, outcome, now=now), now=now)
         world.rules.save_rule(record, now=now)
     except ConflictError:
         world.log.info("rule_evaluated_elsewhere", **fields)
@@ -69,16 +63,7 @@ def _by_fingerprint(told: Sequence[tuple[ActiveAlert, bool]]) -> dict[Fingerprin
 
 def _groups_of(
     world: Evaluator, loaded: LoadedConfiguration, outcome: RuleOutcome, *, now: datetime
-) -> Iterator[tuple[GroupIdentity, Route, list[Alert]]]:
-    link = _graph_link(world.graph_url, outcome.rule.expr)
-    groups: dict[GroupIdentity, tuple[Route, list[Alert]]] = {}
-    for active, is_resolved in outcome.told:
-        alert = active.as_alert(now=now, generator_url=link, resolved=is_resolved)
-        for route in routes_for(loaded.configuration.root, alert.labels, outcome.rule.receivers):
-            groups.setdefault(identify_group(route, alert.labels), (route, []))[1].append(alert)
-    for identity in sorted(groups, key=lambda each: each.id):
-        yield identity, *groups[identity]
-
-
-def _graph_link(graph_url: str, expr: str) -> str:
-    return f"{graph_url}/graph?g0.expr={quote(expr, safe='')}&g0.tab=1" if graph_url and expr else ""
+) -> Iterator[Placed]:
+    link = graph_link(world.graph_url, outcome.rule.expr)
+    told = (active.as_alert(now=now, generator_url=link, resolved=is_resolved) for active, is_resolved in outcome.told)
+    return place(loaded.configuration.root, ((alert, outcome.rule.receivers) for alert in told))

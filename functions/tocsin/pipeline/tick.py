@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from ..core.labels import Fingerprint
 from ..core.rules import ActiveAlert, Rule, Sample, Transition
 from ..ports import Groups, Inhibitors, Log, Metrics, RuleRecord, Rules, Timers
+
+if TYPE_CHECKING:
+    from .ingest import Rerouting  # evaluating imports none of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class Evaluator:
     sweep_grace: timedelta = timedelta(seconds=30)
     external_url: str = ""
     graph_url: str = ""
+    reroute: Rerouting | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,50 +1,34 @@
-"""The HTTP API: Alertmanager's alerts for its clients (amtool, Grafana, karma), and Tocsin's own alerts and incidents.
+"""The HTTP API: Alertmanager's v2 for its clients (amtool, Grafana, karma, Prometheus servers that send alerts),
+Prometheus's for rules, and Tocsin's own.
 
-    GET  /api/v2/alerts                           firing alerts, in Alertmanager's shape; filter=, receiver=, active=
-    GET  /api/v1/alerts                           pending ones too, with their incidents; filter=
-    GET  /api/v1/incidents                        incidents of groups that fire; filter=
-    GET  /api/v1/incidents/{id}                   one incident, with its deliveries
-    POST /api/v1/incidents/{id}/acknowledge       {"by": …, "comment": …}
-    POST /api/v1/incidents/{id}/resolve           {"by": …, "comment": …}
-
-An error is `{"code": 404, "message": "…"}`. The command line asks this same API, over HTTP or in its own process.
+Each module beside this one answers for one of them; here stands which path is whose, and who may ask. An error that is
+not about what is asked for is `{"code": 404, "message": "…"}`. The command line asks this same API, over HTTP or in its
+own process.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
-from ..core.escalation import IncidentId, Refusal
-from ..core.matcher_syntax import Compile, MatcherSyntaxError, parse_matcher
-from ..core.matchers import Matcher
-from ..core.notifications import format_time
-from ..core.rules import AlertState
-from ..core.wording import one_line
-from ..errors import ConflictError, StoreError
-from ..pipeline import incidents
-from ..pipeline.incidents import Acted, Desk, ListedAlert, Verb
-from .http import Refused, Request, Response, split_path
-from .views import alert_view, gettable_alert, incident_view
+from ..errors import ConflictError, SecretError, StoreError
+from . import alertmanager, incidents, prometheus, receiving, silences
+from .http import LARGEST_BODY_BYTES, Refused, Request, Response, check_size, split_path
+from .identities import EVERYTHING, Identity, Scope, Tokens, identify, read_tokens
+from .serving import Api, Endpoint
 
-NAME_LENGTH, COMMENT_LENGTH = 200, 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Api:
-    """What answering works with; `compile_pattern` compiles the regular expressions of filters."""
-
-    desk: Desk
-    compile_pattern: Compile
+__all__ = ["ROUTES", "Api", "answer", "trusted"]
 
 
 def answer(api: Api, request: Request, *, now: datetime) -> Response:
     """Return the response to a request. Raises only what nobody expected."""
     try:
-        return _route(request)(api, request, now)
+        endpoint = _endpoint(request)
+        if endpoint.scope is not None:
+            request = replace(request, identity=_admit(api, request, endpoint.scope, now))
+        check_size(request.body, endpoint.body_bytes)
+        return endpoint.answer(api, request, now)
     except Refused as refused:
         return refused.response
     except ConflictError as error:
@@ -54,12 +38,14 @@ def answer(api: Api, request: Request, *, now: datetime) -> Response:
         return Refused(503, "the table could not be read or written: try again").response
 
 
-_Answerer = Callable[[Api, Request, datetime], Response]
+def trusted(request: Request, name: str = "") -> Request:
+    """Return a request of somebody who may do everything: who works on the table itself needs no leave of the API."""
+    return replace(request, identity=Identity(name, EVERYTHING))
 
 
-def _route(request: Request) -> _Answerer:
-    methods: Mapping[str, _Answerer] = next(
-        (methods for pattern, methods in _ROUTES.items() if _matches(pattern, request.path)), {}
+def _endpoint(request: Request) -> Endpoint:
+    methods: Mapping[str, Endpoint] = next(
+        (methods for pattern, methods in ROUTES.items() if _matches(pattern, request.path)), {}
     )
     if not methods:
         raise Refused(404, f"path /{'/'.join(request.path)} was not found")
@@ -76,135 +62,64 @@ def _matches(pattern: str, path: tuple[str, ...]) -> bool:
     )
 
 
+def _admit(api: Api, request: Request, scope: Scope, now: datetime) -> Identity:
+    """Return who asks, by the gateway or else by a token; whoever may not do this is refused."""
+    identity = request.identity or identify(_tokens(api, now), request.authorization, now=now)
+    if identity is None:
+        raise Refused(401, "a valid token is needed", {"www-authenticate": 'Basic realm="tocsin", Bearer'})
+    if scope not in identity.scopes:
+        raise Refused(403, f"{identity.name or 'this caller'} lacks the scope {scope.value}")
+    return identity
+
+
+def _tokens(api: Api, now: datetime) -> Tokens:
+    if api.tokens_text is None:
+        return Tokens()
+    try:
+        tokens = read_tokens(api.tokens_text(now))
+    except SecretError as error:
+        api.desk.log.error("tokens_unreadable", error=str(error))
+        raise Refused(503, "the tokens could not be read: try again") from None
+    if tokens.problems:
+        api.desk.log.warning("tokens_refused", problems=list(tokens.problems))
+    return tokens
+
+
 def _index(api: Api, request: Request, now: datetime) -> Response:
-    return Response(200, {"service": "tocsin", "paths": {path: list(methods) for path, methods in _ROUTES.items()}})
+    return Response(200, {"service": "tocsin", "paths": {path: list(methods) for path, methods in ROUTES.items()}})
 
 
-def _alerts_v2(api: Api, request: Request, now: datetime) -> Response:
-    listed = incidents.list_alerts(api.desk, _matchers(api, request), now=now)
-    firing = [each for each in listed if each.alert.state is AlertState.FIRING and _is_wanted(api, request, each)]
-    return Response(200, [gettable_alert(each, now=now) for each in firing])
+def _is_well(api: Api, request: Request, now: datetime) -> Response:
+    return Response(200, "OK")
 
 
-def _is_wanted(api: Api, request: Request, listed: ListedAlert) -> bool:
-    if request.query.get("active", ("true",))[-1] == "false":
-        return False
-    receivers = request.query.get("receiver", ())
-    if not receivers or not receivers[-1]:
-        return True
-    try:
-        pattern = api.compile_pattern(receivers[-1])
-    except ValueError as error:
-        raise Refused(400, f"receiver: {error}") from None
-    return any(pattern.fullmatch(each.receiver) for each in listed.groups)
+_WELL = {"GET": Endpoint(_is_well, scope=None), "HEAD": Endpoint(_is_well, scope=None)}
 
-
-def _alerts_v1(api: Api, request: Request, now: datetime) -> Response:
-    listed = incidents.list_alerts(api.desk, _matchers(api, request), now=now)
-    return Response(200, {"alerts": [alert_view(each, now=now) for each in listed]})
-
-
-def _incidents(api: Api, request: Request, now: datetime) -> Response:
-    listed = incidents.list_incidents(api.desk, _matchers(api, request), now=now)
-    return Response(200, {"incidents": [incident_view(each) for each in listed]})
-
-
-def _incident(api: Api, request: Request, now: datetime) -> Response:
-    listed = incidents.find_incident(api.desk, _incident_id(request), now=now)
-    if listed is None:
-        raise _no_such_incident(request)
-    return Response(200, incident_view(listed))
-
-
-def _acknowledge(api: Api, request: Request, now: datetime) -> Response:
-    return _act(api, Verb.ACKNOWLEDGE, request, now)
-
-
-def _resolve(api: Api, request: Request, now: datetime) -> Response:
-    return _act(api, Verb.RESOLVE, request, now)
-
-
-def _act(api: Api, verb: Verb, request: Request, now: datetime) -> Response:
-    by, comment = _who_and_why(request)
-    acted = incidents.act(api.desk, verb, _incident_id(request), by=by, comment=comment, now=now)
-    if acted is None:
-        raise _no_such_incident(request)
-    if acted.refusal is None:
-        # Who acted is what the body says; who signed the request stands in the log beside it.
-        api.desk.log.info("incident_action", incident=acted.incident.id, verb=verb.value, by=by, caller=request.caller)
-    if acted.refusal is Refusal.OVER and verb is Verb.ACKNOWLEDGE:
-        raise Refused(409, f"incident {acted.incident.id} is {_who_has_it(acted)}")
-    listed = incidents.find_incident(api.desk, acted.incident.id, now=now)
-    view = incident_view(listed) if listed is not None else None
-    return Response(200, {"changed": acted.refusal is None, "message": _who_has_it(acted), "incident": view})
-
-
-def _who_has_it(acted: Acted) -> str:
-    """Return a phrase such as `already acknowledged by ann at 2026-11-20T03:00:00Z (looking)`."""
-    incident = acted.incident
-    said = acted.refusal.value if acted.refusal else incident.state.value
-    at = f" at {format_time(incident.changed_at.replace(microsecond=0))}" if incident.changed_at else ""
-    comment = f" ({incident.comment})" if incident.comment else ""
-    return f"{said} by {incident.changed_by or 'nobody'}{at}{comment}"
-
-
-def _matchers(api: Api, request: Request) -> list[Matcher]:
-    try:
-        return [parse_matcher(text, api.compile_pattern) for text in request.query.get("filter", ())]
-    except MatcherSyntaxError as error:
-        raise Refused(400, f"filter: {error}") from None
-
-
-def _incident_id(request: Request) -> IncidentId:
-    return IncidentId(request.path[3])
-
-
-def _no_such_incident(request: Request) -> Refused:
-    return Refused(404, f"there is no incident {_incident_id(request)}")
-
-
-def _who_and_why(request: Request) -> tuple[str, str]:
-    """Return who acts, by the body or else by the signature of the request, and their comment."""
-    values = _object(request.body)
-    unknown = sorted(set(values) - {"by", "comment"})
-    if unknown:
-        raise Refused(400, f"unknown key {unknown[0]!r} in the body: expected by, comment")
-    by = _text(values, "by", NAME_LENGTH) or request.caller
-    if not by:
-        raise Refused(400, "`by` is missing from the body: who acts?")
-    return by, _text(values, "comment", COMMENT_LENGTH)
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    if not body.strip():
-        return {}
-    try:
-        values = json.loads(body)
-    except (ValueError, RecursionError):
-        raise Refused(400, "the body is not JSON") from None
-    if not isinstance(values, dict):
-        raise Refused(400, "the body is not a JSON object")
-    return values
-
-
-def _text(values: Mapping[str, Any], name: str, length: int) -> str:
-    value = values.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise Refused(400, f"`{name}` is not a text")
-    text = one_line(value)
-    if len(text) > length:
-        raise Refused(400, f"`{name}` is longer than {length} characters")
-    return text
-
-
-_ROUTES: Mapping[str, Mapping[str, _Answerer]] = {
-    "/": {"GET": _index},
-    "/api/v2/alerts": {"GET": _alerts_v2},
-    "/api/v1/alerts": {"GET": _alerts_v1},
-    "/api/v1/incidents": {"GET": _incidents},
-    "/api/v1/incidents/{id}": {"GET": _incident},
-    "/api/v1/incidents/{id}/acknowledge": {"POST": _acknowledge},
-    "/api/v1/incidents/{id}/resolve": {"POST": _resolve},
+ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
+    "/": {"GET": Endpoint(_index)},
+    "/-/healthy": _WELL,
+    "/-/ready": _WELL,
+    "/api/v2/status": {"GET": Endpoint(alertmanager.status)},
+    "/api/v2/receivers": {"GET": Endpoint(alertmanager.receivers)},
+    "/api/v2/alerts": {
+        "GET": Endpoint(alertmanager.alerts),
+        "POST": Endpoint(receiving.post_alerts, Scope.INGEST, LARGEST_BODY_BYTES),
+    },
+    "/api/v2/alerts/groups": {"GET": Endpoint(alertmanager.groups)},
+    "/api/v2/silences": {
+        "GET": Endpoint(silences.list_silences),
+        "POST": Endpoint(silences.post_silence, Scope.WRITE),
+    },
+    "/api/v2/silence/{id}": {
+        "GET": Endpoint(silences.get_silence),
+        "DELETE": Endpoint(silences.delete_silence, Scope.WRITE),
+    },
+    "/alerts/webhook": {"POST": Endpoint(receiving.post_webhook, Scope.INGEST, LARGEST_BODY_BYTES)},
+    "/api/v1/rules": {"GET": Endpoint(prometheus.rules)},
+    "/api/v1/alerts": {"GET": Endpoint(prometheus.alerts)},
+    "/api/tocsin/v1/alerts": {"GET": Endpoint(incidents.alerts)},
+    "/api/tocsin/v1/incidents": {"GET": Endpoint(incidents.list_incidents)},
+    "/api/tocsin/v1/incidents/{id}": {"GET": Endpoint(incidents.get_incident)},
+    "/api/tocsin/v1/incidents/{id}/acknowledge": {"POST": Endpoint(incidents.acknowledge, Scope.WRITE)},
+    "/api/tocsin/v1/incidents/{id}/resolve": {"POST": Endpoint(incidents.resolve, Scope.WRITE)},
 }

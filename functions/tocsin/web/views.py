@@ -1,4 +1,4 @@
-"""What the API shows, as JSON values: alerts as Alertmanager's API v2 has them, and Tocsin's own incidents.
+"""What Tocsin's own API shows, as JSON values: alerts in Alertmanager's shape with more to say, and incidents.
 
 Source: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
 """

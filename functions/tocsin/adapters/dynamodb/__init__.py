@@ -12,7 +12,6 @@
     incident#<id>      head                         an incident; event#… is its history
     inhibitors         <fingerprint>                a firing alert that can inhibit others
     silences           <id>                         what people want to hear nothing of
-    silences           <silence id>                 a silence
     ingested           <fingerprint>                an alert that was sent to us
     config             last-good[#part]             the last configuration that was valid
 

@@ -1,0 +1,31 @@
+"""alertmanager.yml as it may be shown: whatever could be a secret is `<secret>`, as Alertmanager shows its own.
+
+Configuration refers to secrets and holds none; but it can be told to take them in clear.
+
+Source: https://github.com/prometheus/alertmanager/blob/main/config/config.go (Secret, SecretURL)
+"""
+
+from __future__ import annotations
+
+import re
+
+SECRET = "<secret>"
+
+# Keys that hold a secret, or a URL that is one. Those that end in _file, and those that hold references, are none.
+_KEYS = (
+    *("[a-z_]*password", "[a-z_]*api_key", "[a-z_]*app_token", "[a-z_]*bot_token", "auth_secret", "client_secret"),
+    *("credentials", "bearer_token", "bot_token", "app_token", "token", "user_key", "routing_key", "service_key"),
+    *("api_secret", "secret_key", "access_key", "slack_api_url", "webhook_url", "api_url", "url", "key"),
+)
+_KEY = rf"(?P<before>(?:^|[\s{{,-])[\"']?(?:{'|'.join(_KEYS)})[\"']?[ \t]*:)"
+_BLOCK = re.compile(_KEY + r"[ \t]*[|>][+-]?[0-9]*[ \t]*\n(?P<lines>(?:(?:[ \t]+[^\n]*)?\n)*)", re.MULTILINE)
+_VALUE = re.compile(
+    _KEY + r"[ \t]+(?P<value>\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'|[^\s,{}\[\]#&*!|>][^\n,}]*)", re.MULTILINE
+)
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s\"']+@")
+
+
+def without_secrets(text: str) -> str:
+    """Return the text without the values of keys that hold secrets, and without credentials in URLs."""
+    text = _BLOCK.sub(rf"\g<before> {SECRET}\n", text)
+    return _CREDENTIALS.sub(f"{SECRET}@", _VALUE.sub(rf"\g<before> {SECRET}", text))
