@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
-from . import parser_what_if
+from . import parser_amtool, parser_what_if
 
 FORMATS = ("simple", "extended", "json")
 
@@ -19,6 +19,7 @@ def build_parser() -> argparse.ArgumentParser:
     _alert(commands.add_parser("alert", help="list, acknowledge and resolve what fires"))
     _check(commands.add_parser("check", help="check configuration and rule files"))
     parser_what_if.add_commands(commands)
+    parser_amtool.add_commands(commands)
     _channels(commands.add_parser("channels", help="try out the ways to tell people"))
     env = commands.add_parser("env", help="list the environment variables that are read")
     env.set_defaults(run="env:run")
