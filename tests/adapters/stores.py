@@ -19,6 +19,7 @@ from tocsin.adapters.dynamodb import (
     DynamoDeliveries,
     DynamoGroups,
     DynamoIncidents,
+    DynamoIngested,
     DynamoInhibitors,
     DynamoRules,
     DynamoSilences,
@@ -31,7 +32,9 @@ WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWri
 _NUMBERS = itertools.count()
 
 
-class DynamoStore(DynamoRules, DynamoGroups, DynamoIncidents, DynamoInhibitors, DynamoDeliveries, DynamoSilences):
+class DynamoStore(
+    DynamoRules, DynamoGroups, DynamoIncidents, DynamoInhibitors, DynamoIngested, DynamoDeliveries, DynamoSilences
+):
     """The adapters over one table, as one store."""
 
     def __init__(self, table: Table, client: Any) -> None:

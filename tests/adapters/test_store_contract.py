@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from botocore.exceptions import ClientError
@@ -17,13 +19,17 @@ from tocsin.core.alerts import Alert, Status
 from tocsin.core.cooldowns import Cooldown
 from tocsin.core.escalation import Incident, IncidentState, Step, incident_id
 from tocsin.core.grouping import Flush
+from tocsin.core.intervals import Range, TimeInterval, TimeRange
 from tocsin.core.labels import Fingerprint, Labels
+from tocsin.core.matchers import Matcher, MatchType
+from tocsin.core.merging import Received
 from tocsin.core.notifications import Notification, Reason, Sent, as_json, compose, from_json
 from tocsin.core.receivers import Integration, IntegrationKey, Kind
 from tocsin.core.routing import GroupIdentity
 from tocsin.core.rules import ActiveAlert, AlertState, RuleKey
+from tocsin.core.silences import Recurrence, Silence, SilenceId
 from tocsin.errors import ConflictError, StoreError
-from tocsin.ports import Claim, DeliveryState, Health, OutboxKind, RuleRecord
+from tocsin.ports import Claim, DeliveryState, Health, IngestedAlert, OutboxKind, RuleRecord, SilenceChange
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 HALF = timedelta(milliseconds=500)
@@ -619,3 +625,112 @@ def test_reading_and_losing_writes_nothing(table):
         table.overdue(before=NOW, limit=10)
     assert set(calls) == {"Query"}
     assert table.client.scan(TableName=table.table_name)["Items"] == store_before
+
+
+# Silences
+
+
+def silence(number: int = 1, **changes) -> Silence:
+    matchers = (
+        (
+            Matcher("alertname", MatchType.EQUAL, "DiskFull"),
+            Matcher("env", MatchType.NOT_REGEXP, "a|b", re.compile("a|b")),
+        ),
+        (Matcher("team", MatchType.REGEXP, "x.*", re.compile("x.*")),),
+    )
+    made = Silence(
+        id=SilenceId(f"00000000-0000-4000-8000-{number:012d}"),
+        matchers=matchers,
+        starts_at=NOW,
+        ends_at=NOW + DAY,
+        created_by="ann",
+        comment="a new disk",
+        updated_at=NOW,
+        annotations={"ticket": "OPS-1"},
+        schedule=Recurrence(
+            ("nights",),
+            (
+                TimeInterval(
+                    times=(TimeRange(0, 360),),
+                    weekdays=(Range(1, 5),),
+                    days_of_month=(Range(-3, -1),),
+                    location=ZoneInfo("Europe/Berlin"),
+                ),
+            ),
+        ),
+    )
+    return replace(made, **changes)
+
+
+def test_a_silence_comes_back_as_it_was(store):
+    store.save_silences([SilenceChange(silence())])
+    assert store.load_silences(now=NOW) == [silence()]
+    found = store.load_silence(silence().id, now=NOW)
+    assert found == silence()
+    assert found.matches({"team": "xy"})
+    assert not found.matches({"team": "yx"})
+    assert store.load_silence(SilenceId("nobody"), now=NOW) is None
+
+
+def test_a_silence_that_is_over_is_shown_for_five_days(store):
+    store.save_silences([SilenceChange(silence())])
+    assert store.load_silences(now=NOW + 6 * DAY - SECOND) == [silence()]
+    assert store.load_silences(now=NOW + 6 * DAY) == []
+    assert store.load_silence(silence().id, now=NOW + 6 * DAY) is None
+
+
+def test_a_silence_is_changed_as_it_was_read_or_not_at_all(store):
+    store.save_silences([SilenceChange(silence())])
+    longer = silence(ends_at=NOW + 2 * DAY, updated_at=NOW + SECOND)
+    store.save_silences([SilenceChange(longer, silence())])
+    assert store.load_silences(now=NOW) == [longer]
+    over = silence(ends_at=NOW + SECOND, updated_at=NOW + SECOND)
+    with pytest.raises(ConflictError):
+        store.save_silences([SilenceChange(silence(2)), SilenceChange(over, silence())])
+    assert store.load_silences(now=NOW) == [longer]
+    with pytest.raises(ConflictError):
+        store.save_silences([SilenceChange(silence(created_by="bob"))])
+
+
+# Alerts that were sent to us
+
+
+def ingested(instance: str = "a", *, ends: timedelta = 5 * MINUTE, **changes) -> IngestedAlert:
+    made = IngestedAlert(Received(replace(alert(instance), ends_at=NOW + ends), is_timeout=True), "digest")
+    return replace(made, **changes)
+
+
+def test_an_alert_that_was_sent_to_us_comes_back_as_it_was(store):
+    records = [ingested("a"), ingested("b", is_told=True)]
+    written = store.save_ingested(records, now=NOW)
+    assert list(written) == [replace(each, version=1) for each in records]
+    keys = [each.alert.fingerprint for each in records]
+    assert sorted(store.load_ingested(now=NOW), key=lambda each: keys.index(each.alert.fingerprint)) == written
+    assert store.find_ingested([keys[1], Fingerprint("0" * 16)], now=NOW) == {keys[1]: written[1]}
+    assert store.find_ingested([], now=NOW) == {}
+
+
+def test_an_alert_that_was_sent_to_us_is_forgotten_soon_after_its_end(store):
+    store.save_ingested([ingested()], now=NOW)
+    key = alert().fingerprint
+    assert store.find_ingested([key], now=NOW + 20 * MINUTE - SECOND)
+    assert store.find_ingested([key], now=NOW + 20 * MINUTE) == {}
+    assert store.load_ingested(now=NOW + 20 * MINUTE) == []
+    # What is forgotten, but still there, does not stand in the way.
+    assert store.save_ingested([ingested(ends=DAY)], now=NOW + 20 * MINUTE)[0].version == 1
+
+
+def test_an_alert_that_was_sent_to_us_is_written_as_it_was_read(store):
+    (written,) = store.save_ingested([ingested()], now=NOW)
+    store.save_ingested([written], now=NOW)
+    for stale in (ingested(), written):
+        with pytest.raises(ConflictError):
+            store.save_ingested([stale], now=NOW)
+
+
+def test_many_alerts_are_found_at_once(table):
+    records = [ingested(str(number)) for number in range(130)]
+    table.save_ingested(records, now=NOW)
+    with counted_calls(table.client) as calls:
+        assert len(table.find_ingested([each.alert.fingerprint for each in records], now=NOW)) == 130
+    assert calls == {"BatchGetItem": 2}

@@ -34,10 +34,10 @@ class DynamoIngested:
 
     def save_ingested(self, records: Sequence[IngestedAlert], *, now: datetime) -> Sequence[IngestedAlert]:
         written = [replace(record, version=record.version + 1) for record in records]
-        self._table.each(self._save, [(record, now) for record in written])
+        self._table.each(self._save_record, [(record, now) for record in written])
         return written
 
-    def _save(self, work: tuple[IngestedAlert, datetime]) -> None:
+    def _save_record(self, work: tuple[IngestedAlert, datetime]) -> None:
         record, now = work
         condition = at_version(record.version - 1)
         if record.version == 1:
