@@ -6,7 +6,7 @@ Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-ac
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -40,7 +40,11 @@ class RemoteApi:
     sign: Signer | None = None
 
     def ask(
-        self, method: str, path: tuple[str, ...], query: Mapping[str, tuple[str, ...]], body: Mapping[str, Any] | None
+        self,
+        method: str,
+        path: tuple[str, ...],
+        query: Mapping[str, tuple[str, ...]],
+        body: Mapping[str, Any] | Sequence[Any] | None,
     ) -> tuple[int, Any]:
         """Return status and JSON value of the answer. Raises RemoteError."""
         url = f"{self.url.rstrip('/')}/{'/'.join(quote(part, safe='') for part in path)}"

@@ -14,17 +14,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..core.labels import quote
-from ..errors import TocsinError
+from .asking import ApiError, ask
 from .desks import Asked, choose_desk
 from .failures import FAILED, UsageError
 from .session import Session
 from .tables import columns
 
 INCIDENT = "inc-"
-
-
-class ApiError(TocsinError):
-    """The API refused."""
 
 
 def query(arguments: argparse.Namespace, session: Session) -> int:
@@ -112,19 +108,7 @@ def _ask(
     wanted: Sequence[str] = (),
     body: Mapping[str, Any] | None = None,
 ) -> Any:
-    query = {"filter": tuple(wanted)} if wanted else {}
-    status, value = desk.ask(method, ("api", "tocsin", "v1", *path), query, body)
-    if status == 200:
-        return value
-    message = value.get("message") if isinstance(value, dict) else value
-    if status in (401, 403):
-        raise ApiError(
-            f"the API refuses this caller ({status}: {message}): its requests are signed with AWS credentials"
-        )
-    if message is None or status >= 500:
-        raise ApiError(f"the API answered {status}{f': {message}' if message else ''}")
-    error = UsageError if status == 400 else ApiError
-    raise error(str(message))
+    return ask(desk, method, ("api", "tocsin", "v1", *path), {"filter": tuple(wanted)} if wanted else {}, body)
 
 
 # As amtool prints

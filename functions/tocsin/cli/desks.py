@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from pathlib import Path
@@ -25,14 +25,13 @@ from .log import StreamLog
 from .session import Session, state_path
 
 Query = Mapping[str, tuple[str, ...]]
+Body = Mapping[str, Any] | Sequence[Any] | None
 
 
 class Asked(Protocol):
     """Something that answers as the API does: status and JSON value."""
 
-    def ask(
-        self, method: str, path: tuple[str, ...], query: Query, body: Mapping[str, Any] | None
-    ) -> tuple[int, Any]: ...
+    def ask(self, method: str, path: tuple[str, ...], query: Query, body: Body) -> tuple[int, Any]: ...
 
 
 class InProcess:
@@ -42,7 +41,7 @@ class InProcess:
         self._api = api
         self._now = now
 
-    def ask(self, method: str, path: tuple[str, ...], query: Query, body: Mapping[str, Any] | None) -> tuple[int, Any]:
+    def ask(self, method: str, path: tuple[str, ...], query: Query, body: Body) -> tuple[int, Any]:
         content = b"" if body is None else json.dumps(body).encode()
         response = answer(self._api, trusted(Request(method, path, query, content)), now=self._now)
         return response.status, response.value
@@ -57,7 +56,7 @@ class OnStateFile:
         self._log = log
         self._now = now
 
-    def ask(self, method: str, path: tuple[str, ...], query: Query, body: Mapping[str, Any] | None) -> tuple[int, Any]:
+    def ask(self, method: str, path: tuple[str, ...], query: Query, body: Body) -> tuple[int, Any]:
         with self._store(method) as store:
             if store.complaint:
                 print(f"tocsin: {store.complaint}", file=sys.stderr)

@@ -15,26 +15,29 @@ from .failures import UsageError
 
 # What a matcher's pattern would be does not matter: an alert has none.
 _ANY = re.compile("")
+_EXAMPLES = {"label": "severity=critical", "annotation": "summary='the disk is full'"}
 
 
-def read_labels(words: Sequence[str]) -> dict[str, str]:
+def read_labels(words: Sequence[str], *, kind: str = "label") -> dict[str, str]:
     """Return the labels. Raises UsageError for what is none, and for matchers that are not one value."""
     labels: dict[str, str] = {}
     for position, word in enumerate(words):
-        name, value = _label(word, is_first=position == 0)
+        name, value = _label(word, kind, is_first=position == 0 and kind == "label")
         labels[name] = value
     if not labels:
         raise UsageError("expected labels such as alertname=NodeDown severity=critical")
     return labels
 
 
-def _label(word: str, *, is_first: bool) -> tuple[str, str]:
+def _label(word: str, kind: str, *, is_first: bool) -> tuple[str, str]:
     if is_first and "=" not in word:
         word = f"{ALERTNAME}={quote(word)}"
     try:
         matcher = parse_matcher(word, lambda text: _ANY)
     except MatcherSyntaxError:
-        raise UsageError(f"{word}: expected a label such as severity=critical") from None
+        raise UsageError(
+            f"{word}: expected {'an' if kind[0] == 'a' else 'a'} {kind} such as {_EXAMPLES[kind]}"
+        ) from None
     if matcher.type is not MatchType.EQUAL:
         raise UsageError(f"{word}: an alert has labels such as severity=critical, not matchers")
     return matcher.name, matcher.value

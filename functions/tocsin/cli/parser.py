@@ -6,8 +6,7 @@ import argparse
 from typing import NoReturn
 
 from . import parser_amtool, parser_what_if
-
-FORMATS = ("simple", "extended", "json")
+from .parser_desk import desk_options, state_option
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -40,7 +39,7 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="DIR", help="folder of configuration (CONFIG_URI; what is shipped)")
     parser.add_argument("--strict", action="store_true", help="exit with 1 where a rule or a channel failed")
     parser.add_argument("--timeout", metavar="SECONDS", type=_seconds, default=10.0, help="for all queries (10)")
-    _state_option(parser)
+    state_option(parser)
     parser.add_argument(
         "--lock-timeout", metavar="SECONDS", type=_seconds, default=10.0, help="to wait for another run's end (10)"
     )
@@ -49,10 +48,11 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
 
 def _alert(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(metavar="VERB", required=True)
+    parser_amtool.add_alert(verbs)
     query = verbs.add_parser("query", help="list pending and firing alerts")
     query.add_argument("matchers", nargs="*", metavar="MATCHER", help='severity="critical", or an alert\'s name')
     query.add_argument("-a", "--active", action="store_true", help="only firing alerts")
-    _desk_options(query)
+    desk_options(query)
     query.set_defaults(run="alert:query")
     for name, help_ in (("ack", "acknowledge: stop the escalation"), ("resolve", "close an incident by hand")):
         verb = verbs.add_parser(name, help=help_)
@@ -61,22 +61,8 @@ def _alert(parser: argparse.ArgumentParser) -> None:
         )
         verb.add_argument("--by", metavar="NAME", help="who acts (the user who is logged in)")
         verb.add_argument("--comment", metavar="TEXT", default="", help="why")
-        _desk_options(verb)
+        desk_options(verb)
         verb.set_defaults(run=f"alert:{name}")
-
-
-def _desk_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--url", metavar="URL", help="ask Tocsin's HTTP API there (TOCSIN_URL)")
-    parser.add_argument("-o", "--output", choices=FORMATS, default="simple", help="as amtool has them")
-    _state_option(parser)
-
-
-def _state_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--state",
-        metavar="FILE",
-        help="where state is kept without TOCSIN_TABLE ($XDG_STATE_HOME/tocsin/state.json); none: nowhere",
-    )
 
 
 def _check(parser: argparse.ArgumentParser) -> None:
