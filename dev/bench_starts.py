@@ -32,6 +32,7 @@ EVENTS = {
     "NotifySlackFunction": "notify_slack_firing",
     "NotifyPagerdutyFunction": "notify_pagerduty_firing",
     "NotifyEmailFunction": "notify_email_firing",
+    "NotifyWebhookFunction": "notify_webhook_firing",
     "ApiFunction": "api_list",
 }
 # What the functions are compared with: a client at import, and one call.

@@ -32,8 +32,7 @@ def check_discord(body: bytes) -> tuple[Any, list[str]]:
 def check_teams(body: bytes) -> tuple[Any, list[str]]:
     """Return a workflow's message and everything that is wrong with it."""
     message, problems = _check(body, _teams)
-    # Teams counts characters of two bytes.
-    size = 2 * len(body.decode("utf-8", "replace")) if body.isascii() else len(body.decode().encode("utf-16-le"))
+    size = len(body)
     return message, [*problems, *([f"{size} bytes, {TEAMS_BYTES} allowed"] if size > TEAMS_BYTES else [])]
 
 

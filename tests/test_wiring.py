@@ -13,6 +13,7 @@ from tocsin.adapters.dynamodb import deliveries
 from tocsin.adapters.http import Http
 from tocsin.adapters.prometheus import Prometheus
 from tocsin.adapters.sources import FolderSource, S3Source
+from tocsin.core.receivers import Kind
 from tocsin.errors import SettingsError
 from tocsin.pipeline import dispatch
 from tocsin.wiring import CLIENT_CONFIG, SHIPPED_CONFIG, VARIABLES, Application, Settings
@@ -21,6 +22,12 @@ READ = {variable.name: variable for variable in VARIABLES}
 NOTIFIERS = [name for name in FUNCTIONS if name.startswith("notify_")]
 # Lambda sets it itself, and refuses a template that does.
 RESERVED = {"AWS_REGION"}
+SENT_BY_WEBHOOK = {
+    kind.removesuffix("-out")
+    for kind in TEMPLATE["Resources"]["NotifyWebhookFunction"]["Properties"]["Events"]["Notifications"]["Properties"][
+        "FilterPolicy"
+    ]["integration"]
+}
 # What a function needs, besides.
 COMPLETE = {
     "TOCSIN_TABLE": "table",
@@ -59,7 +66,7 @@ class TestTheTemplateAgrees:
         }
         assert names == {name: name for name in FUNCTIONS}
 
-    @pytest.mark.parametrize("function", ["notify_slack", "notify_pagerduty"])
+    @pytest.mark.parametrize("function", NOTIFIERS)
     def test_a_notifier_knows_its_own_secret_and_no_other(self, function: str):
         secrets = {name for name in template_variables(FUNCTIONS[function]) if name.startswith("TOCSIN_SECRET_")}
         assert secrets == {f"TOCSIN_SECRET_{function.removeprefix('notify_').upper()}"}
@@ -200,10 +207,16 @@ class TestApplication:
     @pytest.mark.parametrize("function", NOTIFIERS)
     def test_each_notifier_has_its_sender(self, function: str):
         sender = application(function, AWS_REGION="eu-west-1").sender(function)
-        assert type(sender).__module__.endswith({"notify_email": "ses"}.get(function, function.removeprefix("notify_")))
+        modules = {"notify_email": "mail_sender", "notify_webhook": "builtins"}
+        assert type(sender).__module__.endswith(modules.get(function, function.removeprefix("notify_")))
+
+    @pytest.mark.parametrize("kind", [kind for kind in Kind if kind.value in SENT_BY_WEBHOOK])
+    def test_each_kind_of_the_webhooks_function_has_its_sender(self, kind: Kind):
+        sender = application("notify_webhook", AWS_REGION="eu-west-1").senders.of_kind(kind.value)
+        assert type(sender).__module__.endswith({"sns": "sns_out"}.get(kind.value, kind.value))
 
     def test_an_integration_that_nobody_delivers_is_said(self):
-        with pytest.raises(ValueError, match="no integration is delivered by 'notify_pigeon'"):
+        with pytest.raises(ValueError, match="no sender delivers 'pigeon'"):
             application("notify_pigeon").sender("notify_pigeon")
 
 

@@ -21,7 +21,12 @@ SETTINGS: Mapping[Kind, Mapping[str, Any]] = {
     Kind.SLACK: {"api_url_file": "secret:slack#warnings", "channel": "#warnings", "username": "Tocsin"},
     Kind.PAGERDUTY: {"routing_key_file": "secret:pagerduty#oncall"},
     Kind.EMAIL: {"to": "oncall@example.com, Ops <ops@example.com>", "from": "tocsin@example.com"},
-    Kind.SNS: {},
+    Kind.SNS: {"topic_arn": "arn:aws:sns:eu-west-1:123456789012:other"},
+    Kind.WEBHOOK: {"url_file": "secret:webhook#ops"},
+    Kind.DISCORD: {"webhook_url_file": "secret:webhook#discord"},
+    Kind.MSTEAMSV2: {"webhook_url_file": "secret:webhook#teams"},
+    Kind.TELEGRAM: {"bot_token_file": "secret:webhook#telegram", "chat_id": -100123},
+    Kind.OPSGENIE: {"api_key_file": "secret:webhook#opsgenie"},
 }
 
 

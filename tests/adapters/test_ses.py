@@ -139,9 +139,13 @@ def test_addresses_that_are_missing(settings: dict[str, str], said: str) -> None
     assert (raised.value.reason, raised.value.retryable) == (FailureReason.NOT_CONFIGURED, False)
 
 
+def sender(ses: FakeSes) -> EmailSender:
+    return EmailSender(lambda: cast(Any, ses), SENDER, outlets(Response(200))[0])
+
+
 def test_a_delivery_returns_the_message_id() -> None:
     ses = FakeSes()
-    assert EmailSender(lambda: cast(Any, ses), SENDER, outlets(Response(200))[0])(firing_single(EMAIL), now=NOW) == "MessageId 0100"
+    assert sender(ses)(firing_single(EMAIL), now=NOW) == "MessageId 0100"
     assert ses.sent[0]["Destination"] == {"ToAddresses": ["oncall@example.com", "Ops <ops@example.com>"]}
 
 
@@ -176,7 +180,7 @@ def refusal(code: str, status: int = 400, said: str = "said") -> ClientError:
 )
 def test_refusals(error: Exception, reason: FailureReason, retryable: bool) -> None:
     with pytest.raises(DeliveryError) as raised:
-        EmailSender(lambda: cast(Any, FakeSes(error)), SENDER, outlets(Response(200))[0])(firing_single(EMAIL), now=NOW)
+        sender(FakeSes(error))(firing_single(EMAIL), now=NOW)
     assert (raised.value.reason, raised.value.retryable) == (reason, retryable)
     assert str(raised.value).startswith("SES: ")
 

@@ -22,7 +22,7 @@ from tests.stories.world import World
 from tocsin import config
 from tocsin.adapters.sns import SnsTopic
 from tocsin.core.configuration import Configuration
-from tocsin.core.notifications import format_time
+from tocsin.core.notifications import encode, format_time
 from tocsin.core.rules import Sample
 
 ROOT = Path(__file__).parents[2]
@@ -91,7 +91,15 @@ def _notifications() -> dict[str, Any]:
         integration = told["integration"]
         if integration != "sns" and receivers.setdefault(integration, told["receiver"]) == told["receiver"]:
             found.setdefault(f"notify_{integration}_{told['status']}", notification_event(message))
+            if integration == "slack":
+                found.setdefault(f"notify_webhook_{told['status']}", notification_event(_to_a_webhook(told)))
     return found
+
+
+def _to_a_webhook(told: Mapping[str, Any]) -> str:
+    """Return a notification as a webhook's receiver would get it; the shipped configuration has none."""
+    settings = {"url": "https://alerts.example.com/hook", "send_resolved": True, "max_alerts": 0}
+    return encode({**told, "receiver": "webhook", "integration": "webhook", "settings": settings})
 
 
 class Publisher:

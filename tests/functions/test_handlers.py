@@ -19,7 +19,7 @@ from tocsin.errors import DeliveryError, EventError, SettingsError
 
 EXPR = next(rule.expr for rule in shipped().rules() if rule.name == RULE)
 RULE_KEY = next(rule.key for rule in shipped().rules() if rule.name == RULE)
-NOTIFIERS = ("notify_slack", "notify_pagerduty", "notify_email")
+NOTIFIERS = ("notify_slack", "notify_pagerduty", "notify_email", "notify_webhook")
 BROKEN = Answered(status=503, body=b"out of order")
 
 
@@ -240,12 +240,14 @@ class TestEscalate:
 
 
 def aimed(event: Any, receivers: Receivers) -> Any:
-    """Return a PagerDuty event whose receiver is this machine's."""
+    """Return an event whose receiver is this machine's."""
     aimed_event = copy.deepcopy(event)
     for record in aimed_event["Records"]:
         told = json.loads(record["Sns"]["Message"])
         if told["integration"] == "pagerduty":
             told["settings"]["url"] = receivers.pagerduty_url
+        elif told["integration"] == "webhook":
+            told["settings"]["url"] = receivers.webhook_url("hook")
         record["Sns"]["Message"] = json.dumps(told)
     return aimed_event
 
@@ -403,6 +405,7 @@ NEEDS = {
     "notify_slack": ("TOCSIN_TABLE",),
     "notify_pagerduty": ("TOCSIN_TABLE",),
     "notify_email": ("TOCSIN_TABLE",),
+    "notify_webhook": ("TOCSIN_TABLE",),
 }
 EVENT_OF = {"evaluate": "evaluate_schedule", "escalate": "escalate_first"} | {
     function: f"{function}_firing" for function in NOTIFIERS

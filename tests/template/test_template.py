@@ -30,6 +30,7 @@ FUNCTIONS = {
     "NotifySlackFunction": "notify_slack",
     "NotifyPagerdutyFunction": "notify_pagerduty",
     "NotifyEmailFunction": "notify_email",
+    "NotifyWebhookFunction": "notify_webhook",
     "ApiFunction": "api",
 }
 
@@ -40,6 +41,7 @@ ASYNCHRONOUS = {
     "NotifySlackFunction": "DeliveryDeadLetterQueue",
     "NotifyPagerdutyFunction": "DeliveryDeadLetterQueue",
     "NotifyEmailFunction": "DeliveryDeadLetterQueue",
+    "NotifyWebhookFunction": "DeliveryDeadLetterQueue",
     "ApiFunction": "DeliveryDeadLetterQueue",
 }
 
@@ -56,7 +58,8 @@ ALLOWED_SERVICES = {
     "EscalateRole": {"dynamodb", "logs", "sqs"},
     "NotifySlackRole": {"dynamodb", "logs", "secretsmanager", "sqs"},
     "NotifyPagerdutyRole": {"dynamodb", "logs", "secretsmanager", "sqs"},
-    "NotifyEmailRole": {"dynamodb", "logs", "ses", "sqs"},
+    "NotifyEmailRole": {"dynamodb", "logs", "secretsmanager", "ses", "sqs"},
+    "NotifyWebhookRole": {"dynamodb", "logs", "secretsmanager", "sns", "sqs"},
     "ApiRole": {"dynamodb", "logs", "secretsmanager", "sqs"},
     "EvaluateScheduleRole": {"lambda"},
     "EscalationRole": {"lambda", "logs"},
@@ -287,11 +290,19 @@ def test_a_secret_is_named_only_to_the_function_that_reads_it() -> None:
     functions = _of_type("AWS::Lambda::Function")
     holders = {
         variable: {name for name, function in functions.items() if variable in function["Environment"]["Variables"]}
-        for variable in ("TOCSIN_SECRET_SLACK", "TOCSIN_SECRET_PAGERDUTY", "TOCSIN_SECRET_API_TOKENS")
+        for variable in (
+            "TOCSIN_SECRET_SLACK",
+            "TOCSIN_SECRET_PAGERDUTY",
+            "TOCSIN_SECRET_EMAIL",
+            "TOCSIN_SECRET_WEBHOOK",
+            "TOCSIN_SECRET_API_TOKENS",
+        )
     }
     assert holders == {
         "TOCSIN_SECRET_SLACK": {"NotifySlackFunction"},
         "TOCSIN_SECRET_PAGERDUTY": {"NotifyPagerdutyFunction"},
+        "TOCSIN_SECRET_EMAIL": {"NotifyEmailFunction"},
+        "TOCSIN_SECRET_WEBHOOK": {"NotifyWebhookFunction"},
         "TOCSIN_SECRET_API_TOKENS": {"ApiFunction"},
     }
 
@@ -327,6 +338,9 @@ def test_each_subscription_filters_and_redrives() -> None:
         "NotifySlackFunctionNotifications": {"integration": ["slack"]},
         "NotifyPagerdutyFunctionNotifications": {"integration": ["pagerduty"]},
         "NotifyEmailFunctionNotifications": {"integration": ["email"]},
+        "NotifyWebhookFunctionNotifications": {
+            "integration": ["webhook", "discord", "msteamsv2", "telegram", "opsgenie", "sns-out"]
+        },
     }
     for subscription in subscriptions.values():
         target = subscription["RedrivePolicy"]["deadLetterTargetArn"]
@@ -422,6 +436,7 @@ TABLE_ACTIONS = {
     "NotifySlackRole": {"DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"},
     "NotifyPagerdutyRole": {"DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"},
     "NotifyEmailRole": {"DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"},
+    "NotifyWebhookRole": {"DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"},
     "ApiRole": {"BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"},
 }
 
@@ -438,7 +453,14 @@ def test_a_role_does_to_the_table_what_its_function_needs_and_no_more(role: str)
         ("QueryPolicy", "HasWorkspace", {"EvaluateRole"}),
         ("SendMailPolicy", "HasEmailFrom", {"NotifyEmailRole"}),
         ("ApiTokensPolicy", "TakesTokens", {"ApiRole"}),
-        ("ConfigPolicy", "HasConfigBucket", {"EvaluateRole", "DispatchRole", "ApiRole"}),
+        ("ReadEmailSecretPolicy", "HasEmailSecret", {"NotifyEmailRole"}),
+        ("ReadWebhookSecretPolicy", "HasWebhookSecret", {"NotifyWebhookRole"}),
+        ("PublishElsewherePolicy", "HasSnsTargets", {"NotifyWebhookRole"}),
+        (
+            "ConfigPolicy",
+            "HasConfigBucket",
+            {f"{name.removesuffix('Function')}Role" for name in FUNCTIONS} - {"EscalateRole"},
+        ),
         ("KeyPolicy", "HasKey", {f"{name.removesuffix('Function')}Role" for name in FUNCTIONS}),
     ],
 )

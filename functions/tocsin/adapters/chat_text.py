@@ -31,6 +31,11 @@ def _without_backticks(text: str) -> str:
     return text.replace("`", "'")
 
 
+def _without_parentheses(url: str) -> str:
+    """Return a URL without the only signs in it (the others are encoded) that can end a link early."""
+    return url.replace("(", "%28").replace(")", "%29")
+
+
 @dataclass(frozen=True, slots=True)
 class Markup:
     """A chat's mark-up: how text is escaped, and what stands around it (`link` has the label, then the URL)."""
@@ -41,6 +46,7 @@ class Markup:
     code: str
     line_end: str = "\n"
     escape_code: Callable[[str], str] = _without_backticks
+    escape_url: Callable[[str], str] = _without_parentheses
 
     def strong(self, text: str) -> str:
         return self.bold.format(self.escape(text))
@@ -49,8 +55,7 @@ class Markup:
         return self.code.format(self.escape_code(text))
 
     def linked(self, label: str, url: str) -> str:
-        # No sign of a URL (they are encoded) but these two can end a link early.
-        return self.link.format(self.escape(label), url.replace("(", "%28").replace(")", "%29"))
+        return self.link.format(self.escape(label), self.escape_url(url))
 
 
 def alerts_text(notification: Notification, markup: Markup, limit: int, *, size: Callable[[str], int] = len) -> str:

@@ -8,6 +8,7 @@ https://adaptivecards.io/explorer/TextBlock.html
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,9 +26,9 @@ from .http import Response, refused
 from .plain import degraded
 from .texts import Texts
 
-# Of 28 KB, which Teams counts as UTF-16: two bytes a character at least.
-TEXT_LENGTH = 11_000
-TITLE_LENGTH = 1_000
+# Of 28 KB, as bytes of JSON; some are the card's own and the link's.
+TEXT_BYTES = 22_000
+TITLE_BYTES = 2_000
 _SIGNS = re.compile(r"([\\*_`\[\]()#<>~])")
 _LIST = re.compile(r"^(\d+)([.)])", re.MULTILINE)
 _CONTENT_TYPE = "application/vnd.microsoft.card.adaptive"
@@ -66,12 +67,12 @@ def render(notification: Notification, texts: Texts | None = None) -> dict[str, 
         return _message(notification, texts or Texts(notification))
     except Exception as error:
         plain = degraded(notification, error)
-        lines = _escape(clip(plain.text, TEXT_LENGTH // 2)).replace("\n", "\n\n")
+        lines = _escape(clip(plain.text, TEXT_BYTES // 2, size=_bytes)).replace("\n", "\n\n")
         return _card([_block(lines)], [])
 
 
 def _message(notification: Notification, texts: Texts) -> dict[str, Any]:
-    heading, text = _escape(title(notification)), alerts_text(notification, _MARKUP, TEXT_LENGTH, size=_units)
+    heading, text = _escape(title(notification)), alerts_text(notification, _MARKUP, TEXT_BYTES, size=_bytes)
     if texts.is_given("title"):
         heading = texts.said("title", heading)
     if texts.is_given("text"):
@@ -81,8 +82,8 @@ def _message(notification: Notification, texts: Texts) -> dict[str, Any]:
     link = back_link(notification)
     actions = [{"type": "Action.OpenUrl", "title": "Open", "url": link}] if link else []
     blocks = [
-        _block(clip(heading, TITLE_LENGTH, size=_units), **top),
-        _block(clip(text, TEXT_LENGTH, size=_units)),
+        _block(clip(heading, TITLE_BYTES, size=_bytes), **top),
+        _block(clip(text, TEXT_BYTES, size=_bytes)),
     ]
     return _card([block for block in blocks if block["text"]], actions)
 
@@ -108,8 +109,9 @@ def _escape(text: str) -> str:
     return _LIST.sub(r"\1\\\2", _SIGNS.sub(r"\\\1", text))
 
 
-def _units(text: str) -> int:
-    return len(text) + sum(character > "\uffff" for character in text)
+def _bytes(text: str) -> int:
+    """Return how many bytes a text takes in a body, where all but ASCII is escaped."""
+    return len(json.dumps(text)) - 2
 
 
 # A TextBlock knows no code, and takes one line end for a space.

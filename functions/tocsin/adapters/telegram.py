@@ -172,5 +172,10 @@ def _escape(text: str) -> str:
 
 
 _MARKUP = Markup(
-    escape=_escape, bold="<b>{}</b>", link='<a href="{1}">{0}</a>', code="<code>{}</code>", escape_code=_escape
+    escape=_escape,
+    bold="<b>{}</b>",
+    link='<a href="{1}">{0}</a>',
+    code="<code>{}</code>",
+    escape_code=_escape,
+    escape_url=escape,
 )
