@@ -1,4 +1,4 @@
-"""The command line's part that is amtool's, with amtool's options: config routes, silence, alert add.
+"""The command line's part that is amtool's, with amtool's options: config routes, template, silence, alert add.
 
 Source: https://github.com/prometheus/alertmanager/tree/main/cli
 """
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def add_commands(commands: Commands) -> None:
     """Add the commands."""
     _config(commands.add_parser("config", help="show and test where alerts go"))
+    _template(commands.add_parser("template", help="try out notification templates"))
     _silence(commands.add_parser("silence", help="make, list, change and end silences"))
 
 
@@ -30,6 +31,26 @@ def add_alert(verbs: Commands) -> None:
     add.add_argument("--end", metavar="TIME", help="when it is over (the resolve timeout from now)")
     place_options(add)
     add.set_defaults(run="alert_add:run")
+
+
+def _template(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    render = verbs.add_parser("render", help="print a template with its data filled in")
+    render.add_argument(
+        "--template.glob",
+        dest="globs",
+        metavar="GLOB",
+        action="append",
+        default=[],
+        help="template files (those of the configuration)",
+    )
+    render.add_argument("--template.text", dest="text", metavar="TEXT", required=True, help="what is rendered")
+    render.add_argument("--template.type", dest="type", choices=("text", "html"), default="text")
+    render.add_argument(
+        "--template.data", dest="data", metavar="FILE", help="a notification as a webhook gets it (an example)"
+    )
+    render.add_argument("--config", metavar="DIR", help="folder of configuration (CONFIG_URI; what is shipped)")
+    render.set_defaults(run="template:render")
 
 
 def _silence(parser: argparse.ArgumentParser) -> None:
