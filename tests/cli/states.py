@@ -46,7 +46,7 @@ def burning() -> World:
 def api_of(world: World) -> Api:
     """Return the API over a world's store."""
     store, log, configurations = world.store, world.log, FixedConfigurations(world.loaded)
-    numbers = itertools.count(1)
+    numbers = itertools.count(len(getattr(store, "silences", ())) + 1)
     return Api(
         desk=Desk(store, store, store, store, log, store),
         compile_pattern=compile_pattern,

@@ -69,7 +69,7 @@ class Deployment:
         """Return a resource's physical id: a name, an ARN or a queue's URL."""
         return self._resources[logical_id]
 
-    def keep_secret(self, logical_id: str, **members: str) -> None:
+    def keep_secret(self, logical_id: str, **members: Any) -> None:
         self.client("secretsmanager").put_secret_value(SecretId=self[logical_id], SecretString=json.dumps(members))
 
     def environment(self, function: str) -> dict[str, str]:

@@ -75,6 +75,18 @@ def events() -> dict[str, Any]:
         "escalate_first": {"incident": incident, "now": _milliseconds(opened_at)},
         "escalate_later": {"incident": incident, "now": _milliseconds(opened_at + timedelta(minutes=5))},
         **_notifications(),
+        "api_topic": topic_event(
+            """
+Alerts Firing:
+Labels:
+ - alertname = HighErrorRate
+ - severity = critical
+Annotations:
+ - summary = 7 % of the requests fail
+Source: /graph?g0.expr=up&g0.tab=1
+
+"""
+        ),
         "api_list": api_event("GET", "/api/v2/alerts", query={"active": "true", "filter": 'severity="critical"'}),
         "api_acknowledge": api_event(
             "POST", f"/api/tocsin/v1/incidents/{incident}/acknowledge", body={"comment": "looking at it"}
@@ -143,6 +155,34 @@ def notification_event(message: str) -> dict[str, Any]:
                         name: {"Type": value["DataType"], "Value": value["StringValue"]}
                         for name, value in sorted(published["MessageAttributes"].items())
                     },
+                },
+            }
+        ]
+    }
+
+
+def topic_event(message: str) -> dict[str, Any]:
+    """Return the event that a function gets of what Amazon's own alert manager publishes."""
+    arn = f"arn:aws:sns:{REGION}:{ACCOUNT}:amp-alerts"
+    host = f"https://sns.{REGION}.amazonaws.com"
+    return {
+        "Records": [
+            {
+                "EventSource": "aws:sns",
+                "EventVersion": "1.0",
+                "EventSubscriptionArn": f"{arn}:{_id('subscription', 'amp')}",
+                "Sns": {
+                    "Type": "Notification",
+                    "MessageId": _id("sns", message),
+                    "TopicArn": arn,
+                    "Subject": "[FIRING:1]  (HighErrorRate critical)",
+                    "Message": message,
+                    "Timestamp": _milliseconds(BAD + timedelta(minutes=1)),
+                    "SignatureVersion": "1",
+                    "Signature": "EXAMPLEpH+DcEwjAPg8O9mY8dReBSwksfg2S7WKQcikcNKWLQjwu6A4VbeS0QHVC=",
+                    "SigningCertUrl": f"{host}/SimpleNotificationService-01d088a6f77103d0fe307c0069e40ed6.pem",
+                    "UnsubscribeUrl": f"{host}/?Action=Unsubscribe&SubscriptionArn={arn}",
+                    "MessageAttributes": {},
                 },
             }
         ]

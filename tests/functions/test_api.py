@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from typing import Any
 
@@ -13,6 +15,7 @@ from tests.functions.happenings import EVENTS
 from tests.stories.configurations import configuration, policy, rule
 from tests.stories.world import START, World
 from tocsin.adapters.dynamodb import Table
+from tocsin.errors import EventError
 
 
 def read_event(name: str) -> dict[str, Any]:
@@ -75,6 +78,61 @@ def test_it_asks_no_more_of_aws_than_its_role_allows(deployed: Deployment, world
     ask(deployed, request("POST", f"/api/tocsin/v1/incidents/{world.incident().id}/resolve", body='{"by": "ann"}'))
     assert deployed.actions["api"]
     assert deployed.actions["api"] <= allowed_actions("ApiFunction")
+
+
+def test_a_token_opens_what_its_scopes_say(deployed: Deployment) -> None:
+    entry = {"hash": hashlib.sha256(b"a-token").hexdigest(), "scopes": ["ingest"]}
+    deployed.keep_secret("ApiTokensSecret", prometheus=entry)
+    event = request("POST", "/api/v2/alerts", body='[{"labels": {"alertname": "Theirs"}}]')
+    del event["requestContext"]["authorizer"]
+    assert ask(deployed, event)[0] == 401
+    event["headers"]["authorization"] = "Basic " + base64.b64encode(b"prometheus:a-token").decode()
+    answered = deployed.invoke("api", event)
+    assert (answered["statusCode"], answered["body"], "content-type" in answered["headers"]) == (200, "", False)
+    event["requestContext"]["http"]["method"] = "GET"
+    assert ask(deployed, event) == (403, {"code": 403, "message": "prometheus lacks the scope read"})
+    assert len(deployed.items("ingested")) == 1
+    assert len(deployed.messages("TimerQueue")) == 1
+    assert deployed.actions["api"] <= allowed_actions("ApiFunction")
+
+
+def test_what_amazon_s_alert_manager_publishes_is_taken_once(deployed: Deployment) -> None:
+    for _ in range(2):
+        assert deployed.invoke("api", read_event("api_topic")) == {"alerts": 1}
+    status, alerts = ask(deployed, request("GET", "/api/v2/alerts"))
+    assert (status, [each["labels"]["alertname"] for each in alerts]) == (200, ["HighErrorRate"])
+    assert len(deployed.messages("TimerQueue")) == 1
+    event = read_event("api_topic")
+    event["Records"][0]["Sns"]["Message"] = "hello"
+    with pytest.raises(EventError, match="names no alert"):
+        deployed.invoke("api", event)
+
+
+def test_silences_are_made_and_ended(deployed: Deployment) -> None:
+    silence = {
+        "matchers": [{"name": "alertname", "value": "A|B", "isRegex": True}],
+        "startsAt": "2026-01-01T00:00:00Z",
+        "endsAt": "2199-01-01T00:00:00Z",
+        "createdBy": "ann",
+        "comment": "x",
+    }
+    status, made = ask(deployed, request("POST", "/api/v2/silences", body=json.dumps(silence)))
+    assert status == 200
+    path = f"/api/v2/silence/{made['silenceID']}"
+    assert ask(deployed, request("GET", path))[1]["status"] == {"state": "active"}
+    assert deployed.invoke("api", request("DELETE", path))["statusCode"] == 200
+    (ended,) = ask(deployed, request("GET", "/api/v2/silences"))[1]
+    assert (ended["id"], ended["status"]) == (made["silenceID"], {"state": "expired"})
+    assert deployed.actions["api"] <= allowed_actions("ApiFunction")
+
+
+def test_rules_and_status_are_shown(deployed: Deployment) -> None:
+    status, rules = ask(deployed, request("GET", "/api/v1/rules"))
+    assert (status, rules["status"], len(rules["data"]["groups"]) > 0) == (200, "success", True)
+    status, shown = ask(deployed, request("GET", "/api/v2/status"))
+    assert (status, "route:" in shown["config"]["original"]) == (200, True)
+    assert ask(deployed, request("GET", "/api/v2/receivers"))[0] == 200
+    assert ask(deployed, request("GET", "/api/v2/alerts/groups")) == (200, [])
 
 
 def test_an_unknown_incident_is_not_found(deployed: Deployment) -> None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ..errors import ConflictError, SecretError, StoreError
-from . import alertmanager, incidents, prometheus, receiving, silences
+from . import alertmanager, explaining, incidents, prometheus, receiving, silences
 from .http import LARGEST_BODY_BYTES, Refused, Request, Response, check_size, split_path
 from .identities import EVERYTHING, Identity, Scope, Tokens, identify, read_tokens
 from .serving import Api, Endpoint
@@ -118,6 +118,7 @@ ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
     "/api/v1/rules": {"GET": Endpoint(prometheus.rules)},
     "/api/v1/alerts": {"GET": Endpoint(prometheus.alerts)},
     "/api/tocsin/v1/alerts": {"GET": Endpoint(incidents.alerts)},
+    "/api/tocsin/v1/explanations": {"GET": Endpoint(explaining.explanations)},
     "/api/tocsin/v1/incidents": {"GET": Endpoint(incidents.list_incidents)},
     "/api/tocsin/v1/incidents/{id}": {"GET": Endpoint(incidents.get_incident)},
     "/api/tocsin/v1/incidents/{id}/acknowledge": {"POST": Endpoint(incidents.acknowledge, Scope.WRITE)},

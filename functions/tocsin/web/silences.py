@@ -31,15 +31,14 @@ from .http import Refused, Request, Response
 from .reading import TOO_FEW_ITEMS, WRONG_TYPE, Body, read_body
 from .serving import Api, matchers_of, milliseconds, said
 
+# Go's zero time: as a start it is long past, and as an end before every start.
+_ZERO = datetime.min.replace(tzinfo=UTC)
 _TYPES = {
     (True, False): MatchType.EQUAL,
     (False, False): MatchType.NOT_EQUAL,
     (True, True): MatchType.REGEXP,
     (False, True): MatchType.NOT_REGEXP,
 }
-# How Alertmanager begins what it says of times; what it says of everything else begins with the other.
-_OF_TIMES, _OF_THE_REST = "Failed to create silence: ", "invalid silence: "
-_TIMES = ("start time must be before end time", "end time can't be in the past")
 
 
 def list_silences(api: Api, request: Request, now: datetime) -> Response:
@@ -142,17 +141,26 @@ def _draft(api: Api, body: Body, now: datetime) -> Draft:
     sets = _matcher_sets(body)
     starts_at = body.need("startsAt").time()
     id_ = body.get("id").text()
+    _check_times(starts_at or _ZERO, ends_at or _ZERO, now)
     _refuse_lost_sets(api, body, id_, now)
     return Draft(
         matchers=compile_sets(sets, api.compile_pattern),
-        starts_at=starts_at or datetime.min.replace(tzinfo=UTC),
-        ends_at=ends_at or datetime.min.replace(tzinfo=UTC),
+        starts_at=starts_at or _ZERO,
+        ends_at=ends_at,
         created_by=created_by,
         comment=comment,
         id=SilenceId(id_) if id_ else None,
         annotations=body.get("annotations").pairs(),
         schedule=_schedule(body.get("schedule")),
     )
+
+
+def _check_times(starts_at: datetime, ends_at: datetime, now: datetime) -> None:
+    """Refuse what Alertmanager's handler refuses before it looks at anything else."""
+    if ends_at <= starts_at:
+        raise said(400, "Failed to create silence: start time must be before end time")
+    if ends_at <= now:
+        raise said(400, "Failed to create silence: end time can't be in the past")
 
 
 def _matcher_sets(body: Body) -> list[list[MatcherText]]:
@@ -191,4 +199,4 @@ def _refusal(error: RefusedSilenceError) -> Refused:
         return said(404, str(error))
     if error.reason is SilenceRefusal.TOO_BROAD:
         return said(400, str(error))
-    return said(400, f"{_OF_TIMES if str(error) in _TIMES else _OF_THE_REST}{error}")
+    return said(400, f"invalid silence: {error}")
