@@ -247,7 +247,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         assert isinstance(self.server, _Server)
-        request = Request(self.command, self.path, dict(self.headers.items()), body)
+        headers = {name.title(): value for name, value in self.headers.items()}
+        request = Request(self.command, self.path, headers, body)
         answer = self.server.receivers.take(request)
         content = answer.body.encode()
         self.send_response(answer.status)

@@ -44,10 +44,10 @@ def render(texts: Texts, *, heading: str, story: str) -> dict[str, Any]:
     """Return the message; `heading` and `story` are said in the place of a title and a text that fail."""
     settings, status = texts.settings, texts.notification.status.value
     attachment: dict[str, Any] = {
-        "title": clip(texts.said("title", "" if texts.is_given("pretext", "text") else heading), TITLE_LENGTH),
+        "title": clip(_title(texts, heading), TITLE_LENGTH),
         "title_link": texts.value("title_link"),
         "pretext": clip(texts.said("pretext"), TEXT_LENGTH),
-        "text": clip(texts.said("text"), TEXT_LENGTH),
+        "text": clip(texts.said("text", story) if settings.get("text") else "", TEXT_LENGTH),
         "fallback": clip(texts.said("fallback", story), TITLE_LENGTH),
         "callback_id": texts.value("callback_id"),
         "image_url": texts.value("image_url"),
@@ -64,6 +64,13 @@ def render(texts: Texts, *, heading: str, story: str) -> dict[str, Any]:
     if text:
         message["text"] = clip(text, TEXT_LENGTH)
     return message
+
+
+def _title(texts: Texts, heading: str) -> str:
+    """Return the settings' title; without one, ours where there is no other text either."""
+    if texts.settings.get("title"):
+        return texts.said("title", heading)
+    return "" if texts.is_given("pretext", "text") else heading
 
 
 def _fields(texts: Texts) -> Iterator[dict[str, Any]]:
