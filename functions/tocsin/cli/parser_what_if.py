@@ -1,9 +1,11 @@
-"""The command line's questions about what would be: simulate and backtest."""
+"""The command line's questions about what is and what would be: explain, simulate and backtest."""
 
 from __future__ import annotations
 
 import argparse
 from typing import TYPE_CHECKING
+
+from .parser_desk import desk_options
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -14,6 +16,7 @@ ONE_HOUR = 3600.0
 def add_commands(commands: Commands) -> None:
     """Add the commands."""
     _simulate(commands.add_parser("simulate", help="show who is told what and when, if an alert fired"))
+    _explain(commands.add_parser("explain", help="show why an alert was told to somebody, or was not"))
     _backtest(commands.add_parser("backtest", help="show who would have been told what in the past"))
 
 
@@ -36,6 +39,14 @@ def _simulate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", choices=("simple", "json"), default="simple")
     _zone(parser)
     parser.set_defaults(run="simulate:run")
+
+
+def _explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "what", nargs="+", metavar="FINGERPRINT|MATCHER", help="an alert's fingerprint, its name, or its labels"
+    )
+    desk_options(parser)
+    parser.set_defaults(run="explain:run")
 
 
 def _backtest(parser: argparse.ArgumentParser) -> None:
