@@ -110,28 +110,6 @@ def test_a_key_of_receivers_that_is_not_honoured_yet_is_named_as_that(key):
     assert refusal_of_all(text) == []
 
 
-@pytest.mark.skipif(not not_yet.DEFINITION, reason="all of an AMP definition is honoured")
-def test_the_files_of_an_amp_definition_are_named_as_that():
-    problems = refusal(f"alertmanager_config: '{{{ROUTE.replace(chr(10), ', ')}}}'\ntemplate_files: {{a: b}}")
-    who = "Amazon Managed Service for Prometheus"
-    assert problems == [f"alertmanager.yml:2:1: template_files: {WORDS.replace('Alertmanager', who)}"]
-
-
-@pytest.mark.skipif(not not_yet.TEMPLATES_IN_TEXTS, reason="templates in texts are honoured")
-def test_a_template_in_a_text_is_named_as_that_with_its_place():
-    text = in_receiver("pagerduty_configs", {"routing_key_file": "/a", "details": {"a": {"b": ["{{ .x }}"]}}})
-    (problem,) = refusal(text)
-    assert problem.endswith(f'receiver "a", pagerduty_configs 1: details.a.b[0]: a template is {WORDS}')
-    assert refusal_of_all(text) == []
-
-
-@pytest.mark.skipif(not not_yet.MAIL_SERVERS, reason="mail servers are honoured")
-def test_a_mail_server_is_named_as_that():
-    (problem,) = refusal(f"global: {{smtp_smarthost: 'mail:25'}}\n{ROUTE}")
-    assert f"global: smtp_smarthost: a mail server is {WORDS}: mail is sent by Amazon SES" in problem
-    assert refusal(f"global: {{smtp_smarthost: 'email-smtp.eu-west-1.amazonaws.com:587'}}\n{ROUTE}") == []
-
-
 def test_it_is_told_beside_what_is_wrong():
     problems = refusal(f"tracing: {{endpoint: a, client_type: udp}}\n{ROUTE}")
     assert [problem.partition(" ")[0] for problem in problems] == ["alertmanager.yml:1:1:", "alertmanager.yml:1:37:"]
@@ -142,7 +120,6 @@ def test_a_default_that_is_not_honoured_yet_reaches_no_sender(key):
     (integration,) = load(in_receiver(key, SMALLEST[key])).receivers["a"].integrations
     assert SMALLEST[key].items() <= integration.settings.items()
     assert not set(integration.settings) & not_yet.INTEGRATION.get(integration.kind, frozenset())
-    assert "{{" not in str(integration.settings) or not not_yet.TEMPLATES_IN_TEXTS
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ _SUFFIXES = (".yml", ".yaml")
 def is_configuration(name: str) -> bool:
     """Say whether a file of this name, relative to the configuration's root, is read."""
     folder, _, file = name.rpartition("/")
-    return name in ("alertmanager.yml", "tocsin.yml") or (folder == "rules" and file.endswith(_SUFFIXES))
+    is_listed = (folder == "rules" and file.endswith(_SUFFIXES)) or (folder == "templates" and file.endswith(".tmpl"))
+    return is_listed or name in ("alertmanager.yml", "tocsin.yml")
 
 
 class FolderSource:

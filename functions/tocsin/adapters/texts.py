@@ -20,9 +20,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from ..core.notifications import Notification
+from ..core.receivers import REDEFINED_TEMPLATES
 from ..core.wording import clip, one_line
 
-REDEFINED = "redefined_templates"
 _DEFAULT = re.compile(r'\{\{-?\s*template\s+"([a-z0-9]+\.default\.[A-Za-z_]+)"\s+\.\s*-?\}\}')
 # A default that calls nothing by its name.
 _PLAIN_DEFAULTS = frozenset(
@@ -73,7 +73,7 @@ class Texts:
         default = _DEFAULT.fullmatch(value.strip())
         if default is None:
             return bool(value) and value not in _PLAIN_DEFAULTS
-        redefined = self.settings.get(REDEFINED) or ()
+        redefined = self.settings.get(REDEFINED_TEMPLATES) or ()
         return any(name == default[1] or name.startswith("__") for name in redefined)
 
     def said(self, key: str, otherwise: str = "") -> str:

@@ -85,7 +85,7 @@ def read_alertmanager(
     """
     files = dict(template_files or {})
     try:
-        document = _unwrap(read_document(file, content), content, files, problems, honour_all=honour_all)
+        document = _unwrap(read_document(file, content), content, files, problems)
     except ConfigError as error:
         problems.extend(error.problems)
         return None
@@ -100,9 +100,7 @@ def read_alertmanager(
     return alerting
 
 
-def _unwrap(
-    document: Document, content: bytes, files: dict[str, str], problems: list[Problem], *, honour_all: bool
-) -> Document:
+def _unwrap(document: Document, content: bytes, files: dict[str, str], problems: list[Problem]) -> Document:
     """Return the document inside an AMP definition, or the document itself when it is none; its files are added."""
     value = document.value
     if not isinstance(value, dict) or "alertmanager_config" not in value:
@@ -110,8 +108,6 @@ def _unwrap(
     wrapper = Reading(document)
     definition = wrapper.block(_Definition, ())
     files |= definition.template_files if definition else {}
-    if not honour_all:
-        not_yet.refuse_definition(wrapper)
     problems.extend(wrapper.problems)
     path: Path = ("alertmanager_config",)
     inner = value["alertmanager_config"]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from ..core.configuration import Configuration
+from ..core.receivers import REDEFINED_TEMPLATES, Receiver
 from ..core.rules import RuleGroup
 from ..errors import ConfigError, Problem
 from . import ALERTMANAGER, RULES, TEMPLATE_SUFFIX, TEMPLATES, TOCSIN, YAML_SUFFIXES
 from .alertmanager import Alerting, read_alertmanager
 from .digests import digest_of_source, digest_of_value
 from .notification_templates import check_file as check_template_file
+from .notification_templates import definitions
 from .rule_files import read_rule_file
 from .substitution import Substitution
 from .tocsin_yml import read_tocsin
@@ -47,7 +50,7 @@ def load_configuration(source: Mapping[str, bytes], *, environment: Mapping[str,
         ),
         rule_groups=(*additions.rule_groups, *groups),
         root=alerting.root,
-        receivers=alerting.receivers,
+        receivers=_with_redefined(alerting.receivers, alerting.templates),
         policies=additions.policies,
         cooldowns=additions.cooldowns,
         default_cooldown=additions.default_cooldown,
@@ -59,6 +62,26 @@ def load_configuration(source: Mapping[str, bytes], *, environment: Mapping[str,
         compatibility=additions.compatibility,
         warnings=_warnings(alerting, templates),
     )
+
+
+def _with_redefined(receivers: Mapping[str, Receiver], templates: Mapping[str, str]) -> Mapping[str, Receiver]:
+    """Return the receivers; each integration knows which templates the user's files define.
+
+    Alertmanager's default texts count as the user's own where a file of theirs redefines what they call.
+    """
+    own = {name: text for name, text in templates.items() if name != SHIPPED_TEMPLATES}
+    names = sorted(definitions(own))
+    if not names:
+        return receivers
+    return {
+        name: replace(
+            receiver,
+            integrations=tuple(
+                replace(each, settings={**each.settings, REDEFINED_TEMPLATES: names}) for each in receiver.integrations
+            ),
+        )
+        for name, receiver in receivers.items()
+    }
 
 
 def _unknown_files(source: Mapping[str, bytes]) -> Iterator[Problem]:

@@ -76,8 +76,12 @@ def defined_names(files: Mapping[str, str]) -> frozenset[str]:
 
     The files are not read as templates for this: it is for a hint, and start-up is spared the parsing of the defaults.
     """
-    texts = [SHIPPED.read_text(encoding="utf-8"), *files.values()]
-    return frozenset(name for text in texts for name in _DEFINITION.findall(text))
+    return definitions({"": SHIPPED.read_text(encoding="utf-8"), **files})
+
+
+def definitions(files: Mapping[str, str]) -> frozenset[str]:
+    """Return the names that files define."""
+    return frozenset(name for text in files.values() for name in _DEFINITION.findall(text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,23 @@ class Kind(StrEnum):
         return self in _HONOURED
 
 
-_HONOURED = frozenset({Kind.SLACK, Kind.PAGERDUTY, Kind.EMAIL, Kind.SNS})
+_HONOURED = frozenset(
+    {
+        Kind.SLACK,
+        Kind.PAGERDUTY,
+        Kind.EMAIL,
+        Kind.SNS,
+        Kind.WEBHOOK,
+        Kind.DISCORD,
+        Kind.MSTEAMSV2,
+        Kind.TELEGRAM,
+        Kind.OPSGENIE,
+    }
+)
+
+
+# The setting that lists which templates the user's own files define.
+REDEFINED_TEMPLATES = "redefined_templates"
 
 
 @dataclass(frozen=True, slots=True)
