@@ -12,16 +12,19 @@ LOCK := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check up invoke build deploy bench golden lock setup prometheus clean distclean
+.PHONY: help demo test test-peers check up invoke build deploy bench golden lock setup prometheus clean distclean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) prometheus ## One alert, end to end, on this machine: a real Prometheus, every channel, the escalation
 	@$(BIN)/python -m dev.demo
 
 test: $(READY) prometheus ## Run every test
 	@$(BIN)/pytest
+
+test-peers: $(READY) prometheus ## Let real amtool and a real Prometheus talk to the local stack
+	@$(BIN)/pytest -m peers tests/peers
 
 check: $(READY) prometheus ## Format, lint, strict types, template, rules
 	$(BIN)/ruff format --check .
