@@ -71,3 +71,21 @@ def test_wrong_usage(shell: Shell, config: str, words: list[str], said: str) -> 
     ran = shell.run("simulate", *words, "--config", config)
     assert (ran.status, ran.out) == (2, "")
     assert said in ran.err
+
+
+def test_silences_from_a_file_hold(shell: Shell, config: str, tmp_path: Path) -> None:
+    silence = {
+        "id": "s-1",
+        "matchers": [{"name": "alertname", "value": "H.*", "isRegex": True, "isEqual": True}],
+        "startsAt": "2026-01-01T12:00:00Z",
+        "endsAt": "2026-01-01T13:00:00Z",
+        "createdBy": "ann",
+        "comment": "heat is expected",
+    }
+    file = tmp_path / "silences.json"
+    file.write_text(json.dumps([silence]))
+    ran = shell.run("simulate", "Hot", "--for", "1h", "--silences", str(file), "--config", config)
+    assert "silenced by s-1" in ran.out
+    assert "2026-01-01 13:00:30  30m30s  told" in ran.out
+    file.write_text(json.dumps([{**silence, "endsAt": None}]))
+    assert shell.run("simulate", "Hot", "--silences", str(file), "--config", config).status == 2

@@ -17,6 +17,7 @@ from pathlib import Path
 from ..core.configuration import Configuration
 from ..core.notifications import format_time
 from ..core.rules import Rule
+from ..core.silences import Silence
 from ..errors import SettingsError
 from ..simulation.difference import Difference, difference_of
 from ..simulation.history import Fetcher, History, HistoryError
@@ -30,6 +31,7 @@ from .addresses import is_http_url
 from .failures import FAILED, UsageError, did_you_mean
 from .reports import difference_lines, report_lines
 from .session import Session, load_configuration
+from .silence_files import read_silences
 from .times import read_duration, read_instant, read_night, read_zone
 
 SHIPPED = "what is shipped"
@@ -45,10 +47,12 @@ class _Stretch:
     step: timedelta
     warm_up: timedelta
     ack_after: timedelta | None
+    silences: tuple[Silence, ...]
 
     @property
     def scope(self) -> Scope:
-        return Scope(self.start - self.warm_up, self.end, self.step, ack_after=self.ack_after)
+        start = self.start - self.warm_up
+        return Scope(start, self.end, self.step, ack_after=self.ack_after, silences=self.silences)
 
 
 def run(arguments: argparse.Namespace, session: Session) -> int:
@@ -79,7 +83,8 @@ def _stretch(arguments: argparse.Namespace, now: datetime, workplace: Workplace,
     if step % SECOND:
         raise UsageError("--step: expected whole seconds")
     warm_up = read_duration(arguments.warm_up, "--warm-up") or timedelta(0)
-    return _Stretch(start, end, step, warm_up, read_duration(arguments.ack_after, "--ack-after"))
+    ack_after = read_duration(arguments.ack_after, "--ack-after")
+    return _Stretch(start, end, step, warm_up, ack_after, read_silences(arguments.silences))
 
 
 def _name(workplace: Workplace, *, taken: Mapping[str, object] | None = None) -> str:

@@ -36,6 +36,7 @@ def _simulate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--for", dest="for_", metavar="DURATION", help="how long to watch (1d)")
     parser.add_argument("--resolve-after", metavar="DURATION", help="how long it fires (to the end)")
     _ack_after(parser)
+    _silences(parser)
     parser.add_argument("-o", "--output", choices=("simple", "json"), default="simple")
     _zone(parser)
     parser.set_defaults(run="simulate:run")
@@ -68,6 +69,7 @@ def _backtest(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--night", metavar="HOURS", default="22-7", help="when people sleep (22-7)")
     _zone(parser)
     _ack_after(parser)
+    _silences(parser)
     parser.add_argument(
         "--warm-up", metavar="DURATION", default="1h", help="evaluated before --from, and not counted (1h)"
     )
@@ -89,6 +91,12 @@ def _zone(parser: argparse.ArgumentParser) -> None:
 def _ack_after(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ack-after", metavar="DURATION", help="how long after an incident opens somebody acknowledges it (never)"
+    )
+
+
+def _silences(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--silences", metavar="FILE", help="silences that hold then, as `silence query -o json` prints them (none)"
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -25,6 +24,7 @@ from .asking import V2, ApiError, NotFoundError, ask
 from .desks import Asked, choose_desk
 from .failures import FAILED, UsageError
 from .session import Session
+from .silence_files import read_listed
 from .silence_tables import FORMATS
 from .times import read_duration
 
@@ -102,7 +102,7 @@ def expire(arguments: argparse.Namespace, session: Session) -> int:
 def import_(arguments: argparse.Namespace, session: Session) -> int:
     """Make the silences that `silence query -o json` printed; those that are there already are updated."""
     desk = choose_desk(arguments, session)
-    silences = _read_silences(arguments.file)
+    silences = read_listed(sys.stdin.read() if arguments.file is None else Path(arguments.file).read_text("utf-8"))
     failed = 0
     for silence in silences:
         try:
@@ -122,17 +122,6 @@ def _import_one(desk: Asked, silence: dict[str, Any], *, force: bool) -> str:
         except NotFoundError:
             pass  # it comes from elsewhere: made anew
     return _save(desk, {name: value for name, value in silence.items() if name != "id"})
-
-
-def _read_silences(file: str | None) -> Sequence[Shown]:
-    text = sys.stdin.read() if file is None else Path(file).read_text(encoding="utf-8")
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise UsageError(f"couldn't unmarshal input data, is it JSON? ({error})") from None
-    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-        raise UsageError("expected a JSON list of silences, as silence query -o json prints it")
-    return found
 
 
 def read_matchers(words: Sequence[str]) -> list[Matcher]:

@@ -23,6 +23,7 @@ from ..simulation.wording import moment, whole_seconds
 from .failures import UsageError
 from .label_words import read_labels
 from .session import Session, load_configuration
+from .silence_files import read_silences
 from .tables import columns
 from .times import read_duration, read_instant, read_zone
 
@@ -57,6 +58,7 @@ def run(arguments: argparse.Namespace, session: Session) -> int:
         end=start + length,
         resolve_after=read_duration(arguments.resolve_after, "--resolve-after"),
         ack_after=read_duration(arguments.ack_after, "--ack-after"),
+        silences=read_silences(arguments.silences),
     ).run()
     entries = sorted(_entries(chronicle), key=lambda entry: entry.at)
     if arguments.output == "json":

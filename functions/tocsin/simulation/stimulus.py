@@ -14,6 +14,7 @@ from ..core.configuration import Configuration
 from ..core.labels import ALERTNAME, Labels
 from ..core.routing import NO_LABELS, GroupIdentity, Route, identify_group, routes_for
 from ..core.rules import Rule, RuleGroup, RuleKey
+from ..core.silences import Silence
 from .feeds import Feed, feed_of, feeds_of
 from .timelines import Timeline
 from .world import Scope, World
@@ -54,6 +55,7 @@ def world_of(
     end: datetime,
     resolve_after: timedelta | None = None,
     ack_after: timedelta | None = None,
+    silences: tuple[Silence, ...] = (),
 ) -> World:
     """Return a world in which nothing but these alerts fires, from its start on."""
     until = end if resolve_after is None else start + resolve_after
@@ -66,7 +68,7 @@ def world_of(
         timelines[feed_of(rule, tick=TICK)] = timeline
         rules.append(rule)
     simulated = replace(configuration, rule_groups=(RuleGroup(GROUP, "", tuple(rules)),))
-    return World(simulated, feeds_of(timelines), Scope(start, end, TICK, ack_after=ack_after))
+    return World(simulated, feeds_of(timelines), Scope(start, end, TICK, ack_after=ack_after, silences=silences))
 
 
 def _rule(alert: Stimulus, number: int) -> Rule:

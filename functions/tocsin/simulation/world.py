@@ -8,28 +8,24 @@ change (see wakes.py) are left out; `every_tick=True` leaves none out, and comes
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from ..adapters.memory import FixedConfigurations, MemoryStore
-from ..core.alerts import Alert, Status
+from ..adapters.memory import FixedConfigurations
 from ..core.configuration import Configuration
 from ..core.escalation import Action, Incident, IncidentId, acknowledge
-from ..core.grouping import Flush
-from ..core.labels import Fingerprint
-from ..core.muting import Mute, MuteKind
-from ..core.notifications import Notification, Reason, from_json, parse_time
-from ..core.receivers import IntegrationKey
+from ..core.notifications import Notification, from_json, parse_time
 from ..core.receivers import Kind as IntegrationKind
 from ..core.routing import GroupId
-from ..core.rules import Change, RuleKey
+from ..core.silences import Silence
 from ..pipeline import dispatch, escalate, evaluate, notify
 from ..pipeline.own_rules import KEYS as OWN_RULES
-from ..ports import Health, LoadedConfiguration, RuleRecord
+from ..ports import Health, LoadedConfiguration
 from .agenda import Agenda, Event, Kind, Starting
-from .events import COOLED_DOWN, Chronicle, Firing, Page, Quiet, Silent, Withheld
+from .events import Chronicle, Page, Silent
 from .feeds import Feeds
+from .notes import Notes
+from .store import Store
 from .wakes import Plan, next_tick
 
 SOMEBODY = "somebody"
@@ -45,28 +41,7 @@ class Scope:
     ack_after: timedelta | None = None
     every_tick: bool = False
     external_url: str = ""
-
-
-class Store(MemoryStore):
-    """Nothing is lost in virtual time, so that no group is ever overdue: looking for them costs every tick.
-
-    A tick sees the records of the rules that are `awake` alone: the others are not gone, they are left out.
-    """
-
-    awake: Collection[RuleKey] = ()
-
-    def load_rules(self, *, now: datetime) -> Mapping[RuleKey, RuleRecord]:
-        return {key: self.rules[key] for key in self.awake if key in self.rules}
-
-    def overdue(self, *, before: datetime, limit: int) -> Sequence[GroupId]:
-        return ()
-
-    def save_inhibitors(self, alerts: Sequence[Alert], *, now: datetime) -> None:
-        """Keep what fires alone: every flush reads all there are."""
-        super().save_inhibitors(alerts, now=now)
-        for alert in alerts:
-            if alert.status_at(now) is Status.RESOLVED:
-                del self.inhibitors[alert.fingerprint]
+    silences: tuple[Silence, ...] = ()
 
 
 class World:
@@ -78,13 +53,13 @@ class World:
         self.now = scope.start
         self.chronicle = Chronicle()
         self.store = Store()
+        self.store.silences = {silence.id: silence for silence in scope.silences}
         self.log = Silent(self.chronicle)
+        self._notes = Notes(self.chronicle, self.store)
         self.agenda = Agenda()
         self._starting = Starting(self.agenda, scope.start)
         self._published: list[str] = []
         self._failing: set[int] = set()
-        self._muted: dict[GroupId, Mapping[Fingerprint, Mute]] = {}
-        self._withheld: dict[GroupId, Mapping[IntegrationKey, Reason]] = {}
         self._wakes: dict[datetime, set[int]] = {}
         self._groups = configuration.rule_groups
         self._plans = [
@@ -165,7 +140,7 @@ class World:
         self.chronicle.ticks += 1
         self.chronicle.evaluations += len(known)
         for each in outcome.rules:
-            self._note(each)
+            self._notes.rule(each, now=self.now)
         self._plan_next(woken)
 
     def _only(self, numbers: set[int]) -> Configuration:
@@ -198,57 +173,14 @@ class World:
             # Tocsin's own rules look at the failing ones, and are evaluated with them.
             self._tick_at(following)
 
-    def _note(self, outcome: evaluate.RuleOutcome) -> None:
-        rule = outcome.rule
-        for transition in outcome.transitions:
-            alert = transition.alert
-            if transition.change is Change.FIRED:
-                firing = Firing(rule.key, rule.name, alert.labels, alert.fired_at or self.now)
-                self.chronicle.fired(firing, alert.fingerprint)
-            elif transition.change is Change.RESOLVED:
-                self.chronicle.resolved(rule.key, alert.fingerprint, now=self.now)
-
     # Timers, and what is published
 
     def _look_at(self, group: GroupId, at: datetime) -> None:
         flush = dispatch.run(self._dispatcher, group, at=at, now=self.now)
         if flush is None:
             return
-        self._note_withheld(group, flush)
-        self._note_quiet(flush)
+        self._notes.look(flush, now=self.now)
         self._deliver()
-
-    def _note_withheld(self, group: GroupId, flush: Flush) -> None:
-        """Note what begins to be withheld: it is decided again at every look."""
-        known = self._withheld.get(group, {})
-        self._withheld[group] = flush.withheld
-        for key, reason in flush.withheld.items():
-            if known.get(key) is not reason:
-                self.chronicle.withheld.append(Withheld(self.now, group, key, reason.value))
-
-    def _note_quiet(self, flush: Flush) -> None:
-        """Note what begins to be kept quiet: what already was is not news."""
-        identity = flush.group.identity
-        known = self._muted.get(identity.id, {})
-        self._muted[identity.id] = flush.group.muted
-        alerts = self.store.groups[identity.id].alerts
-        why: dict[Fingerprint, tuple[str, tuple[str, ...]]] = {
-            key: (COOLED_DOWN, ()) for key, each in flush.cooldowns.items() if each.held
-        }
-        why |= {
-            key: (mute.kind.value, self._names(mute))
-            for key, mute in flush.group.muted.items()
-            if key not in known or known[key].by != mute.by
-        }
-        self.chronicle.quiet += [
-            Quiet(self.now, identity.receiver, alerts[key].labels, *why[key]) for key in sorted(why) if key in alerts
-        ]
-
-    def _names(self, mute: Mute) -> tuple[str, ...]:
-        """Return what mutes by names that people know: inhibiting alerts by their labels."""
-        if mute.kind is not MuteKind.INHIBITED:
-            return mute.by
-        return tuple(str(self.store.inhibitors[Fingerprint(key)].labels) for key in mute.by)
 
     def publish(self, message: str) -> None:
         """Take what the dispatcher publishes: this is the Topic port."""
