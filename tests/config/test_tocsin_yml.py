@@ -9,6 +9,7 @@ import pytest
 from tests.config.files import load, refusal
 from tocsin.core.configuration import Compatibility
 from tocsin.core.cooldowns import DEFAULT_COOLDOWN, cooldown_of
+from tocsin.core.silences import BroadnessRule
 
 FULL = """
 cooldown: 10m
@@ -188,3 +189,22 @@ def test_a_file_is_refused_with_its_place_and_reason(name, text, expected):
     problems = refusal(tocsin=text)
     assert all(problem.startswith("tocsin.yml:1:") for problem in problems), problems
     assert any(expected in problem for problem in problems), problems
+
+
+def test_which_silences_are_too_broad():
+    assert load(tocsin="").silence_breadth == BroadnessRule()
+    found = load(tocsin="silences: {required_labels: [team, service], max_alerts: 50}").silence_breadth
+    assert found == BroadnessRule(("team", "service"), 50)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("silences: 1", "silences: expected a mapping"),
+        ("silences: {max_alerts: -1}", "max_alerts"),
+        ("silences: {required_labels: team}", "required_labels"),
+        ("silences: {max: 1}", "unknown key"),
+    ],
+)
+def test_a_rule_about_silences_is_refused(text, message):
+    assert message in str(refusal(tocsin=text))

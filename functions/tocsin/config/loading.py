@@ -60,6 +60,7 @@ def load_configuration(source: Mapping[str, bytes], *, environment: Mapping[str,
         templates=alerting.templates,
         resolve_timeout=alerting.resolve_timeout,
         compatibility=additions.compatibility,
+        silence_breadth=additions.silence_breadth,
         warnings=_warnings(alerting, templates),
     )
 

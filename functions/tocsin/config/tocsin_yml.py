@@ -4,6 +4,7 @@ rules               threshold rules (threshold_rules.py)
 cooldown, cooldowns how long an alert that fires again is not told again
 escalation          policies: who is told next when nobody acknowledges
 external_labels     what templates know as $externalLabels
+silences            which are too broad: without a label of required_labels, or for more than max_alerts alerts
 compatibility       `alertmanager` repeats its faults, notification for notification; `tocsin` is right
 """
 
@@ -22,13 +23,14 @@ from ..core.escalation import EscalationPolicy, Step
 from ..core.labels import ALERTNAME
 from ..core.matchers import Matcher, MatchType
 from ..core.rules import Rule, RuleGroup
+from ..core.silences import BroadnessRule
 from ..errors import ConfigError, Problem
 from .blocks import Block, Reading, did_you_mean
 from .documents import Path, Scalar, read_document
 from .matching import read_matchers
 from .substitution import ANY_NAME, Substitution
 from .threshold_rules import GROUP, ThresholdRule, check_templates, check_threshold_rule, compile_rule
-from .values import Blocks, Duration, FilledText, LabelMap, Texts, describe
+from .values import Blocks, Count, Duration, FilledText, LabelMap, Texts, describe
 
 
 def _compatibility(value: Any) -> Compatibility:
@@ -44,6 +46,7 @@ class _File(Block):
     cooldowns: Blocks = None
     escalation: Blocks = None
     external_labels: LabelMap = Field(default_factory=dict)
+    silences: Blocks = None
     compatibility: Annotated[Compatibility, BeforeValidator(_compatibility)] = Compatibility.TOCSIN
 
 
@@ -58,6 +61,11 @@ class _Cooldown(Block):
     matchers: Blocks = None
     receiver: FilledText | None = None
     cooldown: Duration
+
+
+class _Silences(Block):
+    required_labels: Texts = Field(default_factory=list)
+    max_alerts: Count | None = None
 
 
 class _Escalation(Block):
@@ -84,6 +92,7 @@ class Additions:
     cooldowns: tuple[CooldownRule, ...] = ()
     default_cooldown: timedelta = DEFAULT_COOLDOWN
     external_labels: Mapping[str, str] = field(default_factory=dict)
+    silence_breadth: BroadnessRule = field(default_factory=BroadnessRule)
     compatibility: Compatibility = Compatibility.TOCSIN
 
 
@@ -132,6 +141,7 @@ class _Reader:
             cooldowns=(*own_cooldowns, *cooldowns),
             default_cooldown=_default_cooldown(file) if file else DEFAULT_COOLDOWN,
             external_labels=file.external_labels if file else {},
+            silence_breadth=self._breadth(),
             compatibility=file.compatibility if file else Compatibility.TOCSIN,
         )
 
@@ -197,6 +207,12 @@ class _Reader:
         if "matchers" not in self._value(path):
             return ()
         return tuple(read_matchers(self.reading, (*path, "matchers"), context))
+
+    def _breadth(self) -> BroadnessRule:
+        if self.reading.document.value.get("silences") is None:
+            return BroadnessRule()
+        block = self.reading.block(_Silences, ("silences",), context="silences")
+        return BroadnessRule(tuple(block.required_labels), block.max_alerts) if block else BroadnessRule()
 
     def _policies(self) -> list[EscalationPolicy]:
         if self.reading.document.value.get("escalation") is None:
