@@ -7,7 +7,7 @@ helps nobody. Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instan
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TypeVar
 
@@ -25,9 +25,27 @@ class ForbiddenAddressError(HTTPError):
     """A connection would lead to a link-local address."""
 
 
-def guarded(manager: _Manager) -> _Manager:
+def guarded(manager: _Manager, refuses: Callable[[str], bool] | None = None) -> _Manager:
     """Return the manager, whose connections from now on refuse link-local addresses."""
-    manager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+    check = refuses or is_forbidden
+
+    class Http(HTTPConnection):
+        def connect(self) -> None:
+            super().connect()
+            _check(self, check)
+
+    class Https(HTTPSConnection):
+        def connect(self) -> None:
+            super().connect()
+            _check(self, check)
+
+    class HttpPool(HTTPConnectionPool):
+        ConnectionCls = Http
+
+    class HttpsPool(HTTPSConnectionPool):
+        ConnectionCls = Https
+
+    manager.pool_classes_by_scheme = {"http": HttpPool, "https": HttpsPool}
     return manager
 
 
@@ -54,28 +72,8 @@ def _ip(address: str) -> IPv4Address | IPv6Address:
     return ip.ipv4_mapped or ip if isinstance(ip, IPv6Address) else ip
 
 
-def _refuse_forbidden(connection: HTTPConnection) -> None:
+def _check(connection: HTTPConnection, refuses: Callable[[str], bool]) -> None:
     peer = connection.sock.getpeername() if connection.sock else None
-    if isinstance(peer, tuple) and is_forbidden(str(peer[0])):
+    if isinstance(peer, tuple) and refuses(str(peer[0])):
         connection.close()
         raise ForbiddenAddressError("a link-local address")
-
-
-class _HttpConnection(HTTPConnection):
-    def connect(self) -> None:
-        super().connect()
-        _refuse_forbidden(self)
-
-
-class _HttpsConnection(HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        _refuse_forbidden(self)
-
-
-class _HttpPool(HTTPConnectionPool):
-    ConnectionCls = _HttpConnection
-
-
-class _HttpsPool(HTTPSConnectionPool):
-    ConnectionCls = _HttpsConnection

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 import urllib3
+import urllib3.exceptions
 
 from .credentials import Credentials, not_configured
 from .guarded import addresses_of, guarded, is_forbidden, is_loopback
@@ -42,6 +43,9 @@ class Connection:
 
 def pooled(connection: Connection) -> Transport:
     """Return connections of their own. Raises DeliveryError where TLS or the proxy cannot be."""
+    if connection.tls.skips_verification:
+        # Who configured it knows; a warning with every request tells nobody.
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     names = {"server_hostname": connection.tls.server_name} if connection.tls.server_name else {}
     options: dict[str, Any] = {"num_pools": 8, "maxsize": 4, "ssl_context": context_of(connection.tls), **names}
     proxy = urlsplit(connection.proxy.url)

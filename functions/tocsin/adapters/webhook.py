@@ -60,11 +60,15 @@ def render(notification: Notification, texts: Texts | None = None) -> bytes:
 def _plain_body(notification: Notification, error: Exception) -> bytes:
     rest = degraded(notification, error)
     message: dict[str, object] = {
-        "version": webhook.VERSION,
-        "groupKey": str(notification.group_key),
         "receiver": str(notification.receiver),
         "status": notification.status.value,
         "alerts": [],
+        "groupLabels": {},
+        "commonLabels": {},
+        "commonAnnotations": {},
+        "externalURL": str(notification.external_url),
+        "version": webhook.VERSION,
+        "groupKey": str(notification.group_key),
         "truncatedAlerts": len(notification.alerts) + notification.truncated,
         "error": rest.text,
     }
