@@ -1,8 +1,9 @@
-"""`make bench`: what Tocsin costs. Cold starts, DynamoDB's units, and the core beside a plain JSON parser.
+"""`make bench`: what Tocsin costs. Cold starts, DynamoDB's units, the core beside a plain JSON parser, and a
+month of the past.
 
 Nothing here passes or fails: times are the machine's, so they stand beside something that the same machine did.
 
-    python -m dev.bench [starts|units|core …]
+    python -m dev.bench [starts|units|core|backtest …]
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Mapping
 from rich.console import Console
 from rich.table import Table
 
-from dev import bench_core, bench_starts, bench_units
+from dev import bench_backtest, bench_core, bench_starts, bench_units
 
 # On-demand prices of eu-west-1 in dollars a million, as of 2026: read and write request units.
 READ_PRICE, WRITE_PRICE = 0.1415, 0.705
@@ -56,7 +57,18 @@ def core() -> Table:
     return table
 
 
-BENCHES: Mapping[str, Callable[[], Table]] = {"starts": starts, "units": units, "core": core}
+def backtest() -> Table:
+    """Return how long a backtest takes."""
+    title = f"Backtest of {bench_backtest.DAYS} days, {bench_backtest.RULES} rules at a minute, after the queries"
+    table = Table(title=title, title_justify="left")
+    for name in ("what", "took", "pages", "ticks looked at"):
+        table.add_column(name, justify="left" if name == "what" else "right")
+    for row in bench_backtest.rows():
+        table.add_row(row.what, f"{row.seconds:.1f} s", str(row.pages), str(row.ticks))
+    return table
+
+
+BENCHES: Mapping[str, Callable[[], Table]] = {"starts": starts, "units": units, "core": core, "backtest": backtest}
 
 
 def main(arguments: list[str]) -> int:
