@@ -97,6 +97,11 @@ class _Conversation(socketserver.StreamRequestHandler):
         self.request = self.owner.tls.wrap_socket(self.request, server_side=True)
         self.is_encrypted = True
 
+    def finish(self) -> None:
+        super().finish()
+        # What the server closes is the socket below TLS.
+        self.request.close()
+
     def handle(self) -> None:
         self._say("220 receivers.test ESMTP")
         while line := self._line():

@@ -323,10 +323,13 @@ def https_server(certificates: Certificates, *, asks_for_client: bool = False) -
         def log_message(self, format: str, *args: Any) -> None:
             """Say nothing."""
 
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Say nothing: refusals are the point."""
+
     context = certificates.server_context(asks_for_client=asks_for_client)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with Server(("127.0.0.1", 0), Handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
-        server.handle_error = lambda request, address: None  # type: ignore[method-assign]  # refusals are the point
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         try:
             yield f"https://127.0.0.1:{server.server_address[1]}/"

@@ -81,4 +81,4 @@ def _headers(texts: Texts) -> Iterator[tuple[str, str]]:
 def thread_root(notification: Notification, *, is_daily: bool) -> str:
     """Return the id of the message that all mail of a group answers; nobody needs to have got it."""
     day = f"-{notification.created_at:%Y-%m-%d}" if is_daily else ""
-    return f"<group-{notification.group}{day}@tocsin.invalid>"
+    return f"<{notification.group[:16]}{day}@tocsin.invalid>"

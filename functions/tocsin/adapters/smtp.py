@@ -127,7 +127,9 @@ def _converse(
 ) -> str:
     if login and client.has_extn("auth"):
         login(client)
-    client.mail(letter.sender)
+    code, said = client.mail(letter.sender)
+    if code >= 300:
+        raise smtplib.SMTPSenderRefused(code, said, letter.sender)
     refused = {each: client.rcpt(each) for each in letter.recipients}
     wrong = {each: answer for each, answer in refused.items() if answer[0] >= 300}
     if len(wrong) == len(letter.recipients):
