@@ -59,7 +59,8 @@ def layer_of(module: str) -> str:
     first, *rest = module.split(".")
     if first != "tocsin":
         return "handler"
-    return rest[0] if rest else "tocsin"
+    # The wiring is more than one module: wiring_senders is part of it.
+    return rest[0].partition("_")[0] if rest else "tocsin"
 
 
 def outward_imports(functions: Path) -> list[str]:
