@@ -36,7 +36,12 @@ LAYERS = {
         *("core", "errors", "ports", "config", "adapters", "pipeline", "web", "simulation", "wiring", "cli"),
         libraries=True,
     ),
-    "wiring": _layer("core", "errors", "ports", "config", "adapters", "pipeline", "web", "wiring", libraries=True),
+    "wiring": _layer(
+        *("core", "errors", "ports", "config", "adapters", "pipeline", "web", "wiring", "wiring_senders"),
+        libraries=True,
+    ),
+    # The part of wiring that only those who send need.
+    "wiring_senders": _layer("core", "errors", "ports", "adapters", "wiring_senders", libraries=True),
     "handler": _layer("core", "errors", "pipeline", "web", "wiring"),
 }
 CLOCKS = {
