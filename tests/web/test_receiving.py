@@ -12,7 +12,9 @@ from tests.stories.world import World
 from tests.web.asking import ask
 from tocsin.core.alerts import Status
 from tocsin.core.notifications import Reason, format_time
+from tocsin.errors import SettingsError
 from tocsin.web.limits import Limits, read_limits
+from tocsin.wiring import Settings
 
 ZERO = "0001-01-01T00:00:00Z"
 
@@ -152,6 +154,8 @@ def test_limits_are_read() -> None:
     for wrong in ("alerts", "alerts=0", "alerts=-1", "alarms=5", "alerts=5;labels=6"):
         with pytest.raises(ValueError, match="expected for example"):
             read_limits(wrong)
+        with pytest.raises(SettingsError, match="TOCSIN_INGEST_LIMITS"):
+            Settings.read({"TOCSIN_INGEST_LIMITS": wrong})
 
 
 # Webhooks
