@@ -29,7 +29,7 @@ from tocsin.core.routing import GroupIdentity
 from tocsin.core.rules import ActiveAlert, AlertState, RuleKey
 from tocsin.core.silences import Recurrence, Silence, SilenceId
 from tocsin.errors import ConflictError, StoreError
-from tocsin.ports import Claim, DeliveryState, Health, IngestedAlert, OutboxKind, RuleRecord, SilenceChange
+from tocsin.ports import Claim, DeliveryState, Health, IngestedAlert, OutboxKind, RuleRecord, SilenceChange, Thread
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 HALF = timedelta(milliseconds=500)
@@ -530,6 +530,19 @@ def test_who_lost_the_claim_records_nothing(store):
     with pytest.raises(ConflictError):
         store.record(notification(seq=2), DeliveryState.FAILED, "late", now=NOW + LEASE)
     assert [each.state for each in store.load_deliveries(GROUP.id)] == [DeliveryState.DELIVERED]
+
+
+def test_a_thread_is_kept_beside_the_claims_until_it_is_forgotten(store):
+    store.claim(notification(), now=NOW)
+    assert store.load_thread(notification(), now=NOW) is None
+    store.save_thread(notification(), Thread("C1", "1.5"), now=NOW)
+    store.record(notification(), DeliveryState.DELIVERED, "ok", now=NOW)
+    assert store.load_thread(notification(seq=2), now=NOW) == Thread("C1", "1.5")
+    assert store.load_thread(notification(integration=MAIL), now=NOW) is None
+    assert store.claim(notification(seq=1), now=NOW) is Claim.DELIVERED
+    store.save_thread(notification(seq=2), None, now=NOW)
+    assert store.load_thread(notification(seq=3), now=NOW) is None
+    assert [each.seq for each in store.load_deliveries(GROUP.id)] == [1]
 
 
 # The table alone

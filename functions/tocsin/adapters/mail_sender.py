@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..core.notifications import Notification
-from . import ses, smtp
+from . import ses
 from .channel import Outlets
 from .credentials import with_fresh_secrets
 from .mail import render
@@ -39,6 +39,8 @@ class EmailSender:
         if is_ses(str(notification.integration.settings.get("smarthost") or "")):
             request = ses.request(notification, email, default_sender=self.sender, texts=texts)
             return ses.send(request, client=self.client())
+        from . import smtp  # only who has a mail server pays for its protocol
+
         message = smtp.message(notification, email, default_sender=self.sender, texts=texts)
         return with_fresh_secrets(self.outlets.secrets, partial(smtp.send, message, notification), now=now)
 

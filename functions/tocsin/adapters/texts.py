@@ -33,6 +33,17 @@ _PLAIN_DEFAULTS = frozenset(
         "{{ .Alerts.Resolved | len }}",
     }
 )
+# What Alertmanager's defaults call themselves.
+_SHARED = frozenset(
+    {
+        "__alertmanager",
+        "__alertmanagerURL",
+        "__description",
+        "__subject",
+        "__text_alert_list",
+        "__text_alert_list_markdown",
+    }
+)
 _ERROR_LENGTH = 300
 
 
@@ -74,7 +85,7 @@ class Texts:
         if default is None:
             return bool(value) and value not in _PLAIN_DEFAULTS
         redefined = self.settings.get(REDEFINED_TEMPLATES) or ()
-        return any(name == default[1] or name.startswith("__") for name in redefined)
+        return default[1] in redefined or not _SHARED.isdisjoint(redefined)
 
     def said(self, key: str, otherwise: str = "") -> str:
         """Return the prose of a key; `otherwise` where it is not set, and before the error where it fails."""
