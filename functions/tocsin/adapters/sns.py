@@ -59,7 +59,8 @@ def _claim_check(message: str) -> str:
 def integration_name(notification: Notification, arn: str) -> str:
     """Return what subscriptions filter by: the kind; another topic or a telephone is not for this topic's addresses."""
     integration = notification.integration
-    is_elsewhere = integration.kind is Kind.SNS and integration.settings.get("topic_arn", arn) != arn
+    # Who does not know this topic takes every topic for it.
+    is_elsewhere = bool(arn) and (integration.settings.get("topic_arn") or arn) != arn
     is_direct = any(integration.settings.get(key) for key in ("phone_number", "target_arn"))
     return OUTWARD if integration.kind is Kind.SNS and (is_elsewhere or is_direct) else integration.kind.value
 

@@ -76,7 +76,7 @@ class SnsSender:
 
 def send(request: Mapping[str, Any], as_whom: Access, *, client: Callable[[Access], SNSClient]) -> str:
     """Publish a request and return SNS's message id. Raises DeliveryError."""
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
     if not any(request.get(name) for name in _TARGETS.values()):
         raise not_configured("sns: topic_arn, target_arn and phone_number are all empty")
@@ -86,7 +86,9 @@ def send(request: Mapping[str, Any], as_whom: Access, *, client: Callable[[Acces
         raise _refusal(error.response) from None
     except BotoCoreError as error:
         message = f"SNS: {type(error).__name__}: {clip(one_line(str(error)), _SAID_LENGTH)}"
-        raise DeliveryError(message, reason=FailureReason.CONNECTION, retryable=True) from None
+        is_nobody = isinstance(error, NoCredentialsError)
+        reason = FailureReason.AUTH if is_nobody else FailureReason.CONNECTION
+        raise DeliveryError(message, reason=reason, retryable=not is_nobody) from None
     return f"MessageId {answer['MessageId']}"
 
 
