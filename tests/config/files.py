@@ -8,7 +8,7 @@ from tocsin import config
 from tocsin.config.alertmanager import read_alertmanager
 from tocsin.config.blocks import INLINE_SECRETS
 from tocsin.config.substitution import Substitution
-from tocsin.errors import ConfigError
+from tocsin.errors import ConfigError, Problem
 
 ALERTMANAGER = """
 route:
@@ -41,7 +41,7 @@ def refusal(*args, **kwargs):
 
 def read_all(text, *, allow_inline_secrets=True, template_files=None):
     """Return what an alertmanager.yml says when all of it is honoured, and what is wrong with it."""
-    problems = []
+    problems: list[Problem] = []
     substitution = Substitution({INLINE_SECRETS: "true"} if allow_inline_secrets else {})
     found = read_alertmanager(
         "am.yml",

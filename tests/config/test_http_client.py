@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import yaml
 
@@ -29,7 +31,7 @@ HTTP = [
     "follow_redirects: false, enable_http2: false",
     "http_headers: {headers: {x-a: b}, secret_headers: {x-c: d}, files: {x-e: /f}}",
 ]
-MODELS = {
+MODELS: dict[str, Any] = {
     "": HttpConfig,
     "basic_auth": BasicAuth,
     "authorization": Authorization,

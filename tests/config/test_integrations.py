@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textwrap import dedent, indent
+from typing import Any
 
 import pytest
 import yaml
@@ -14,7 +15,7 @@ from tocsin.core.durations import parse_duration
 from tocsin.core.receivers import Kind
 
 TAKES_ANYTHING = {("webhook_configs", "payload")}
-NOTHING_OF_ANY_TYPE = [[{}]]
+NOTHING_OF_ANY_TYPE: list[Any] = [[{}]]
 FIRST_LINE = 6
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textwrap import dedent
+from typing import Any
 
 import pytest
 import yaml
@@ -75,7 +76,7 @@ OF_ROUTES = {
     "mute_time_intervals": "[a]",
     "active_time_intervals": "[a]",
 }
-SMALLEST = {
+SMALLEST: dict[str, dict[str, Any]] = {
     "slack_configs": {"api_url_file": "/a"},
     "pagerduty_configs": {"routing_key_file": "/a"},
     "email_configs": {"to": "a@example.com", "from": "b@example.com"},

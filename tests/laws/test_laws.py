@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.scripted import scripted
+from tests.adapters.scripted import outlets
 from tests.adapters.stores import WRITES, counted_calls, dynamodb, new_table
 from tests.stories.configurations import MINUTE, configuration, policy, receiver, rule
 from tests.stories.interruptions import Interruptions
@@ -401,9 +401,8 @@ def test_12_no_secret_is_logged_stored_or_published(tmp_path, answer):
     world._inbox.clear()
     world.receiver_fails("team", retryable=False)
     world.advance(seconds=31)
-    http, transport, _ = scripted(answer)
-    sender = SlackSender(Secrets({}, secretsmanager=no_client, ssm=no_client), http)
-    notifier = replace(world.notifier(), sender=sender)
+    work, transport = outlets(answer, secrets=Secrets({}, secretsmanager=no_client, ssm=no_client))
+    notifier = replace(world.notifier(), sender=SlackSender(work, world.store))
     seen = []
     try:
         notify.run(notifier, from_json(json.loads(world.topic.messages[0])), now=world.now)
