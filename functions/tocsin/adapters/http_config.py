@@ -121,7 +121,8 @@ class ConfiguredTransport:
     follows_redirects: bool
 
     def __call__(self, request: Request, *, timeout_seconds: float) -> Response:
-        current = _with_authority(replace(request, headers={**request.headers, **self.headers}))
+        # What an integration says of itself, such as Opsgenie's key, is not for `http_config` to change.
+        current = _with_authority(replace(request, headers={**self.headers, **request.headers}))
         for _ in range(_MOST_REDIRECTS):
             response = self.over(current.url)(current, timeout_seconds=timeout_seconds)
             location = response.headers.get("location")
