@@ -65,7 +65,8 @@ inhibit_rules:
     target_matchers: [alertname="Slow"]
     equal: [service]
 """
-PATIENCE_SECONDS = 60.0
+# Prometheus repeats an alert after a minute: what it sent before it knew where to is sent again then.
+PATIENCE_SECONDS = 120.0
 T = TypeVar("T")
 
 
