@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.functions.deployment import FUNCTIONS, TEMPLATE, Deployment, template_variables
+from tocsin.adapters import channel
 from tocsin.adapters.dynamodb import deliveries
 from tocsin.adapters.http import Http
 from tocsin.adapters.prometheus import Prometheus
@@ -85,6 +86,8 @@ class TestTimesFitIntoEachOther:
         default: Any = Http.__dataclass_fields__["budget_seconds"].default
         posting = timedelta(seconds=default)
         assert posting + timedelta(seconds=10) < timeout(function)
+        assert timedelta(seconds=channel.DELIVERY_SECONDS + 10) < timeout(function)
+        assert channel.LONGEST_TIMEOUT_SECONDS < channel.DELIVERY_SECONDS
 
     @pytest.mark.parametrize("seconds", [1, 10, 60])
     def test_a_tick_s_queries_end_before_the_next_tick_and_before_it_is_stopped(self, seconds: int):

@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -79,6 +80,16 @@ def test_a_try_takes_no_longer_than_what_is_left() -> None:
         http.post_json(URL, {}, now=NOW)
     assert transport.timeouts[0] == 5
     assert transport.timeouts[-1] < 5
+
+
+def test_requests_that_belong_together_end_together() -> None:
+    http, transport, clock = scripted(timed_out(), seconds=4)
+    together = replace(http, until=clock.seconds + 10)
+    for _ in range(2):
+        with pytest.raises(DeliveryError):
+            together.post_json(URL, {}, now=NOW)
+    assert clock.seconds - 1000 <= 10 + 4
+    assert transport.timeouts[-1] < 2
 
 
 def test_an_error_that_is_final_is_not_tried_again() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -83,7 +84,8 @@ def test_whatever_happened_fits_into_a_letter(name: str) -> None:
     work, _ = outlets(Response(200))
     with SmtpServer() as server:
         given_ = CASES[name](EMAIL)
-        given_.integration.settings.update({**TO, "smarthost": server.address})  # type: ignore[attr-defined]  # a dict
+        settings = {**TO, "smarthost": server.address}
+        given_ = replace(given_, integration=replace(given_.integration, settings=settings))
         EmailSender(no_ses, "", work)(given_, now=NOW)
         (letter,) = server.letters
     assert text_of(letter, "html").replace("\r\n", "\n") == render(given_).html

@@ -20,6 +20,8 @@ from .secrets import Secrets
 from .texts import Templates, Texts, shipped_templates
 
 LONGEST_TIMEOUT_SECONDS = 40.0
+# All requests of a delivery together, tokens and second attempts included: a function may run for a minute.
+DELIVERY_SECONDS = 45.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,11 @@ class Outlets:
     def deliver(self, notification: Notification, attempt: Callable[[Channel], str], *, now: datetime) -> str:
         """Return what an attempt over the settings' connection does. Raises DeliveryError."""
 
+        until = self.clients.http.monotonic() + DELIVERY_SECONDS
+
         def over(credentials: Credentials) -> str:
             settings = notification.integration.settings
-            http = self.clients.connect(settings.get("http_config"), credentials, now=now)
+            http = self.clients.connect(settings.get("http_config"), credentials, now=now, until=until)
             seconds = timeout_seconds(settings.get("timeout"))
             return attempt(Channel(notification, credentials, http.within(seconds) if seconds else http, now))
 

@@ -100,7 +100,10 @@ class PooledTransport:
 
 @dataclass(frozen=True, slots=True)
 class Http:
-    """A transport with patience; `sleep`, `random` (0 to 1) and `monotonic` (seconds) are handed in."""
+    """A transport with patience; `sleep`, `random` (0 to 1) and `monotonic` (seconds) are handed in.
+
+    Every request has a budget of its own; `until`, in monotonic seconds, is where all of them have to be over.
+    """
 
     transport: Transport
     sleep: Callable[[float], None]
@@ -109,6 +112,7 @@ class Http:
     timeout_seconds: float = 5.0
     budget_seconds: float = 20.0
     backoff_seconds: float = 0.5
+    until: float | None = None
 
     def post_json(
         self, url: str, payload: Mapping[str, Any], *, now: datetime, headers: Mapping[str, str] | None = None
@@ -119,13 +123,17 @@ class Http:
     def send(self, request: Request, *, now: datetime) -> Response:
         """Return an answer that trying again would not change. Raises DeliveryError, retryable, if there was none."""
         started, attempt = self.monotonic(), 0
+        budget = self.budget_seconds if self.until is None else min(self.budget_seconds, self.until - started)
+        if budget <= 0:
+            message = f"{redact(request.url)}: no time was left to ask"
+            raise DeliveryError(message, reason=FailureReason.TIMEOUT, retryable=True)
         while True:
-            left = self.budget_seconds - (self.monotonic() - started)
+            left = budget - (self.monotonic() - started)
             outcome = self._attempt(request, timeout_seconds=max(0.1, min(self.timeout_seconds, left)), now=now)
             if isinstance(outcome, Response):
                 return outcome
             wait = self._wait_seconds(outcome, attempt)
-            if self.monotonic() - started + wait >= self.budget_seconds:
+            if self.monotonic() - started + wait >= budget:
                 raise outcome
             self.sleep(wait)
             attempt += 1

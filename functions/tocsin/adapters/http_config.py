@@ -74,13 +74,15 @@ class HttpClients:
     tokens: Tokens = field(default_factory=Tokens)
     _transports: dict[Connection, Transport] = field(default_factory=dict)
 
-    def connect(self, config: Mapping[str, Any] | None, credentials: Credentials, *, now: datetime) -> Http:
-        """Return what requests are sent with. Raises DeliveryError."""
-        config = config or {}
+    def connect(
+        self, config: Mapping[str, Any] | None, credentials: Credentials, *, now: datetime, until: float | None = None
+    ) -> Http:
+        """Return what requests are sent with, all over by `until` (monotonic seconds). Raises DeliveryError."""
+        config, patient = config or {}, replace(self.http, until=until)
         over = self._over(config, credentials)
-        headers = {**_headers(config, credentials), **self._authorization(config, credentials, now=now)}
+        headers = {**_headers(config, credentials), **self._authorization(config, credentials, patient, now=now)}
         return replace(
-            self.http,
+            patient,
             transport=ConfiguredTransport(
                 over, headers, self.resolve, follows_redirects=bool(config.get("follow_redirects", True))
             ),
@@ -97,7 +99,9 @@ class HttpClients:
             self._transports[connection] = self.make(connection)
         return self._transports[connection]
 
-    def _authorization(self, config: Mapping[str, Any], credentials: Credentials, *, now: datetime) -> dict[str, str]:
+    def _authorization(
+        self, config: Mapping[str, Any], credentials: Credentials, patient: Http, *, now: datetime
+    ) -> dict[str, str]:
         if basic := config.get("basic_auth"):
             username = credentials.get(basic, "username")
             return {"authorization": _basic(username, credentials.get(basic, "password"))}
@@ -106,7 +110,7 @@ class HttpClients:
             return {"authorization": f"{authorization.get('type') or 'Bearer'} {value}"} if value else {}
         if oauth2 := config.get("oauth2"):
             over = self._over(oauth2, credentials)
-            http = replace(self.http, transport=ConfiguredTransport(over, {}, self.resolve, follows_redirects=False))
+            http = replace(patient, transport=ConfiguredTransport(over, {}, self.resolve, follows_redirects=False))
             return {"authorization": self.tokens.header(oauth2, credentials, http=http, now=now)}
         return {}
 
