@@ -124,7 +124,7 @@ class Http:
         """Return an answer that trying again would not change. Raises DeliveryError, retryable, if there was none."""
         started, attempt = self.monotonic(), 0
         budget = self.budget_seconds if self.until is None else min(self.budget_seconds, self.until - started)
-        if budget <= 0:
+        if self.until is not None and self.until <= started:
             message = f"{redact(request.url)}: no time was left to ask"
             raise DeliveryError(message, reason=FailureReason.TIMEOUT, retryable=True)
         while True:
