@@ -43,7 +43,8 @@ invoke: $(READY) ## Run one function on one event: make invoke FUNCTION=Evaluate
 	@$(BIN)/python -m dev.invoke "$(FUNCTION)" "$(EVENT)"
 
 build: $(READY) ## Build what is deployed, into .aws-sam (arm64, python3.13)
-	@python="$$(scripts/python 3.13)" && PATH="$$(dirname "$$python"):$$PATH" $(BIN)/sam build
+	@python="$$(scripts/python 3.13)" && PATH="$$(dirname "$$python"):$$PATH" $(BIN)/sam build \
+		&& PYTHON="$$python" scripts/compile .aws-sam/build
 
 deploy: build ## Deploy to AWS: make deploy STAGE=dev
 	$(BIN)/sam deploy --config-env "$(if $(filter dev,$(STAGE)),default,$(STAGE))"

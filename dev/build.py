@@ -62,6 +62,7 @@ def build(template: Path = PROJECT / "template.yaml") -> Artifacts:
             with tempfile.TemporaryDirectory(dir=BUILDS, prefix="building-") as scratch:
                 fresh = Path(scratch) / "build"
                 make(template, fresh, python)
+                _run([PROJECT / "scripts" / "compile", fresh], "compiling failed", {"PYTHON": str(python)})
                 _share_equal_artifacts(template, fresh)
                 fresh.rename(folder)
             _remove_old_builds(keep=folder)
