@@ -142,7 +142,6 @@ class OutboxEntry:
     decided_at: datetime
     retry_at: datetime
     is_published: bool = False
-    awaits_confirmation: bool = True
 
 
 class Incidents(Protocol):
@@ -296,8 +295,8 @@ class Ticks(Protocol):
 
 
 class Topic(Protocol):
-    def publish(self, message: str) -> None:
-        """Hand a frozen notification (the JSON text) to everything that is subscribed."""
+    def publish(self, message: str) -> bool:
+        """Hand a frozen notification (the JSON text) to all that is subscribed; False if nobody will confirm it."""
         ...
 
 

@@ -141,3 +141,19 @@ def topic() -> Iterator[tuple[SnsTopic, str]]:
 )
 def test_sns_takes_it(topic: tuple[SnsTopic, str], notification: Notification):
     topic[0].publish(message_json(as_json(notification)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "confirmed"),
+    [
+        pytest.param(Kind.SLACK, {}, True, id="a function that delivers says so"),
+        pytest.param(Kind.SNS, {"topic_arn": TOPIC}, False, id="what this topic mails itself nobody confirms"),
+        pytest.param(Kind.SNS, {"topic_arn": f"{TOPIC}-other"}, True, id="another topic is a function's to reach"),
+        pytest.param(Kind.SNS, {"phone_number": "+49170000000"}, True, id="and so is a telephone"),
+    ],
+)
+def test_whether_somebody_confirms(kind: Kind, settings: dict[str, Any], confirmed: bool):
+    told = samples.firing_single(kind)
+    told = replace(told, integration=replace(told.integration, settings=settings))
+    client: Any = Client()
+    assert SnsTopic(TOPIC, lambda: client).publish(message_json(as_json(told))) is confirmed

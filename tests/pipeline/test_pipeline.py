@@ -171,7 +171,7 @@ def test_a_topic_that_refuses_one_notification_gets_the_others():
         def publish(self, message):
             if json.loads(message)["integration"] == "pagerduty":
                 raise StoreError("too many requests")
-            world.topic.publish(message)
+            return world.topic.publish(message)
 
     people = [receiver("team", Kind.SLACK, Kind.PAGERDUTY, Kind.EMAIL)]
     world = firing_world(receivers=people)

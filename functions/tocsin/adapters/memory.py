@@ -311,7 +311,6 @@ def _outbox_entry(group: GroupId, notification: Notification, *, now: datetime) 
         integration=notification.key,
         decided_at=now,
         retry_at=now,
-        awaits_confirmation=notification.integration.kind is not Kind.SNS,
     )
 
 
@@ -356,8 +355,9 @@ class MemoryTopic:
     def __init__(self) -> None:
         self.messages: list[str] = []
 
-    def publish(self, message: str) -> None:
+    def publish(self, message: str) -> bool:
         self.messages.append(message)
+        return bool(json.loads(message)["integration"] != Kind.SNS.value)
 
 
 class MemoryEscalations:

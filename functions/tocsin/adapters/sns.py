@@ -33,8 +33,9 @@ class SnsTopic:
         self._arn = arn
         self._client = client
 
-    def publish(self, message: str) -> None:
+    def publish(self, message: str) -> bool:
         notification = from_json(json.loads(message))
+        integration = integration_name(notification, self._arn)
         mail = plain.render(notification)
         texts = {"default": plain.render_short(notification), "email": mail.text, "lambda": message}
         envelope = encode(texts)
@@ -45,8 +46,9 @@ class SnsTopic:
             Subject=mail.subject,
             Message=envelope,
             MessageStructure="json",
-            MessageAttributes=_attributes(notification, integration_name(notification, self._arn)),
+            MessageAttributes=_attributes(notification, integration),
         )
+        return integration != Kind.SNS.value
 
 
 def _claim_check(message: str) -> str:

@@ -196,12 +196,12 @@ def _publish(world: Dispatcher, entry: OutboxEntry, *, now: datetime) -> None:
     if not world.groups.mark_published(entry, retry_at=marked.retry_at):
         return
     try:
-        world.topic.publish(message_json(full))
+        is_confirmed_later = world.topic.publish(message_json(full))
     except Exception:
         world.groups.mark_published(marked, retry_at=now)
         raise
     retry_at = now + timedelta(seconds=full["retry_after_seconds"])
-    if not entry.awaits_confirmation:
+    if not is_confirmed_later:
         world.groups.confirm(entry)
     elif retry_at > marked.retry_at:
         world.groups.mark_published(marked, retry_at=retry_at)

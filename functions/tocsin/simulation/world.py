@@ -182,9 +182,10 @@ class World:
         self._notes.look(flush, now=self.now)
         self._deliver()
 
-    def publish(self, message: str) -> None:
+    def publish(self, message: str) -> bool:
         """Take what the dispatcher publishes: this is the Topic port."""
         self._published.append(message)
+        return bool(json.loads(message)["integration"] != IntegrationKind.SNS.value)
 
     def _deliver(self) -> None:
         messages, self._published = self._published, []

@@ -24,7 +24,7 @@ from ...core.notifications import (
     format_time,
     parse_time,
 )
-from ...core.receivers import IntegrationKey, Kind
+from ...core.receivers import IntegrationKey
 from ...core.routing import GroupId, GroupIdentity
 from ...errors import ConflictError
 from ...ports import OutboxEntry, OutboxKind
@@ -365,8 +365,7 @@ def _outbox_key(seq: int, integration: IntegrationKey) -> str:
 
 
 def _outbox_item(pk: str, notification: Notification, *, now: datetime) -> Item:
-    item = _pending(pk, notification.seq, notification.key, OutboxKind.NOTIFICATION, notification.id, now=now)
-    return {**item, "awaits_confirmation": notification.integration.kind is not Kind.SNS}
+    return _pending(pk, notification.seq, notification.key, OutboxKind.NOTIFICATION, notification.id, now=now)
 
 
 def _escalation_item(pk: str, flush: Flush, *, now: datetime) -> Item:
@@ -401,7 +400,6 @@ def _outbox_entry(group: GroupId, item: Item) -> OutboxEntry:
         decided_at=parse_time(item["decided_at"]),
         retry_at=parse_time(item["retry_at"]),
         is_published=item["published"],
-        awaits_confirmation=item.get("awaits_confirmation", False),
     )
 
 
