@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -116,3 +117,17 @@ def test_refusals(outcome: Outcome, reason: FailureReason, retryable: bool) -> N
         deliver(outcome)
     assert (raised.value.reason, raised.value.retryable) == (reason, retryable)
     assert "alerts/one" not in str(raised.value)
+
+
+def test_the_labels_of_the_route_are_filled_in_and_sent():
+    told = replace(firing_single(Kind.WEBHOOK), route_labels={"team": "storage", "who": "{{ .Receiver }}"})
+    assert json.loads(render(told))["routeLabels"] == {"team": "storage", "who": told.receiver}
+
+
+def test_a_compatible_body_says_the_status_of_what_it_lists():
+    told = firing_single(Kind.WEBHOOK)
+    over = replace(told.alerts[0], labels=told.alerts[0].labels.with_({"job": "a"}), ends_at=told.created_at)
+    settings = {**told.integration.settings, "max_alerts": 1}
+    told = replace(told, alerts=(over, *told.alerts), integration=replace(told.integration, settings=settings))
+    said = [json.loads(render(replace(told, is_compatible=each)))["status"] for each in (False, True)]
+    assert said == ["firing", "resolved"]

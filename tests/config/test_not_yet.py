@@ -71,11 +71,6 @@ SECTIONS = {
     "tracing": "{endpoint: a}",
     "event_recorder": "{outputs: [{type: stdout}]}",
 }
-OF_ROUTES = {
-    "labels": "{a: b}",
-    "mute_time_intervals": "[a]",
-    "active_time_intervals": "[a]",
-}
 SMALLEST: dict[str, dict[str, Any]] = {
     "slack_configs": {"api_url_file": "/a"},
     "pagerduty_configs": {"routing_key_file": "/a"},
@@ -95,13 +90,6 @@ def test_a_section_that_is_not_honoured_yet_is_named_as_that(key):
     assert refusal(text) == [f"alertmanager.yml:1:1: {key}: {WORDS}"]
     assert refusal_of_all(text) == []
     assert refusal(f"{key}:\n{ROUTE}") == [], "nothing is said, so nothing is ignored"
-
-
-@pytest.mark.parametrize("key", sorted(not_yet.ROUTE))
-def test_a_key_of_routes_that_is_not_honoured_yet_is_named_as_that(key):
-    route = f"{ROUTE}time_intervals: [{{name: a}}]\n".replace("a}", f"a, routes: [{{{key}: {OF_ROUTES[key]}}}]}}", 1)
-    assert f"alertmanager.yml:1:32: route.routes[0]: {key}: {WORDS}" in refusal(route)
-    assert refusal_of_all(route) == []
 
 
 @pytest.mark.parametrize("key", sorted(not_yet.RECEIVER))

@@ -50,9 +50,17 @@ _ERROR_LENGTH = 300
 class Templates(Protocol):
     """The shipped templates with the user's files over them (core/templates/alertmanager.py)."""
 
-    def text(self, template: str, notification: Notification, *, now: datetime) -> str: ...
+    def text(
+        self, template: str, notification: Notification, *, now: datetime, route_labels: Mapping[str, str] | None
+    ) -> str: ...
 
-    def html(self, template: str, notification: Notification, *, now: datetime) -> str: ...
+    def html(
+        self, template: str, notification: Notification, *, now: datetime, route_labels: Mapping[str, str] | None
+    ) -> str: ...
+
+    def route_labels(
+        self, labels: Mapping[str, str], notification: Notification, *, now: datetime
+    ) -> Mapping[str, str]: ...
 
 
 def shipped_templates() -> Templates:
@@ -117,7 +125,15 @@ class Texts:
             return template
         templates = self.templates()
         fill = templates.html if as_html else templates.text
-        return fill(template, self.notification, now=self.notification.created_at)
+        told = self.notification
+        return fill(template, told, now=told.created_at, route_labels=told.route_labels)
+
+    def route_labels(self) -> Mapping[str, str]:
+        """Return the labels of the notification's route, filled in; whatever is wrong with them is raised."""
+        told = self.notification
+        if not any("{{" in text for text in told.route_labels.values()):
+            return told.route_labels
+        return self.templates().route_labels(told.route_labels, told, now=told.created_at)
 
     def nested(self, value: Any) -> Any:
         """Return plain values with every text in them filled in; a text that is JSON then becomes what it says."""

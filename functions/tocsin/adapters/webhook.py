@@ -48,11 +48,16 @@ def send(body: bytes, texts: Texts, channel: Channel) -> str:
 
 def render(notification: Notification, texts: Texts | None = None) -> bytes:
     """Return the body; what cannot be rendered becomes the notification's own JSON, with the reason. Never raises."""
-    settings = notification.integration.settings
+    settings, texts = notification.integration.settings, texts or Texts(notification)
     try:
         if settings.get("payload") is not None:
-            return _encode((texts or Texts(notification)).nested(settings["payload"]))
-        return webhook.body(notification, max_alerts=int(settings.get("max_alerts") or 0))
+            return _encode(texts.nested(settings["payload"]))
+        return webhook.body(
+            notification,
+            max_alerts=int(settings.get("max_alerts") or 0),
+            route_labels=texts.route_labels(),
+            status_of_listed=notification.is_compatible,
+        )
     except Exception as error:
         return _plain_body(notification, error)
 

@@ -13,13 +13,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..core.receivers import Kind
-from .blocks import Reading, spell, words
+from .blocks import Reading, words
 from .documents import Path
 from .integrations import INTEGRATIONS
 from .receivers import name_and_context
 
 FILE = words("tracing event_recorder")
-ROUTE = words("labels")
 RECEIVER = words("labels")
 GLOBAL = words(
     """
@@ -49,7 +48,6 @@ def refuse_all(reading: Reading) -> None:
         return
     _refuse_keys(reading, (), FILE, "")
     _refuse_keys(reading, ("global",), GLOBAL, "global")
-    _refuse_in_route(reading, ("route",))
     receivers = value.get("receivers")
     for index in range(len(receivers) if isinstance(receivers, list) else 0):
         _refuse_in_receiver(reading, ("receivers", index))
@@ -78,14 +76,6 @@ def _at(reading: Reading, path: Path) -> Any:
 def _refuse_keys(reading: Reading, path: Path, keys: frozenset[str], context: str) -> None:
     for key in sorted(_set_keys(_at(reading, path)) & keys):
         reading.problem((*path, key), f"{key}: {_WORDS}", context=context, at_key=True)
-
-
-def _refuse_in_route(reading: Reading, path: Path) -> None:
-    _refuse_keys(reading, path, ROUTE, spell(path))
-    route = _at(reading, path)
-    children = route.get("routes") if isinstance(route, dict) else None
-    for index in range(len(children) if isinstance(children, list) else 0):
-        _refuse_in_route(reading, (*path, "routes", index))
 
 
 def _refuse_in_receiver(reading: Reading, path: Path) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -96,6 +96,8 @@ class Notification:
     step: int | None = None
     external_url: str = ""
     truncated: int = 0
+    route_labels: Mapping[str, str] = field(default_factory=dict)
+    is_compatible: bool = False
 
     @property
     def receiver(self) -> str:
@@ -122,6 +124,8 @@ def compose(
     incident: str | None,
     step: int | None,
     external_url: str,
+    route_labels: Mapping[str, str] | None = None,
+    is_compatible: bool = False,
     now: datetime,
 ) -> Notification:
     """Return the notification for these alerts, firing ones first and in the order of presentation."""
@@ -143,6 +147,8 @@ def compose(
         incident=incident,
         step=step,
         external_url=external_url,
+        route_labels=dict(route_labels or {}),
+        is_compatible=is_compatible,
     )
 
 
@@ -183,6 +189,8 @@ def as_json(notification: Notification) -> dict[str, Any]:
         "firing_count": len(alerts) - resolved,
         "resolved_count": resolved,
         "truncated": notification.truncated,
+        "route_labels": dict(notification.route_labels),
+        "is_compatible": notification.is_compatible,
     }
 
 
@@ -249,6 +257,8 @@ def from_json(data: Mapping[str, Any]) -> Notification:
         step=data["step"],
         external_url=data["external_url"],
         truncated=int(data["truncated"]),
+        route_labels=dict(data.get("route_labels", {})),
+        is_compatible=bool(data.get("is_compatible", False)),
     )
 
 

@@ -184,5 +184,7 @@ def _compose(
         incident=view.incident.id if view.incident else None,
         step=step,
         external_url=view.external_url,
+        route_labels=view.route.labels,
+        is_compatible=view.is_compatible,
         now=view.now,
     )
