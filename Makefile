@@ -33,7 +33,7 @@ check: $(READY) prometheus ## Format, lint, strict types, template, rules
 	$(BIN)/sam validate --lint --template template.yaml --region eu-west-1
 	$(BIN)/cfn-lint --non-zero-exit-code error template.yaml
 	$(BIN)/pytest -q tests/template
-	"$$(scripts/prometheus promtool)" check rules functions/config/rules/*.yml
+	promtool="$$(scripts/prometheus promtool)" && PATH="$$(dirname "$$promtool"):$$PATH" $(BIN)/tocsin check config
 
 up: $(READY) prometheus ## Keep the local stack running and print its addresses
 	@$(BIN)/python -m dev.stack
