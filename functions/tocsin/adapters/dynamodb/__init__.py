@@ -5,8 +5,8 @@
     group#<id>         head                         the group's record and notification log (dispatch)
                        alert#<fingerprint>          the alert's copy
                        cooldown#<fingerprint>       what was told of it lately
-                       failed#<integration>         a delivery to be tried again
-                       outbox#<seq>#<name>[#part]   frozen notifications, escalations to start
+                       outbox#<seq>#<integration>   what is not confirmed yet, escalations to start
+    notification#<id>  head[#part]                  a whole frozen notification (the claim check)
     delivery#<id>      <integration>                what it has heard of the group; the claim
                        <integration>#<seq>          one delivery
     incident#<id>      head                         an incident; event#… is its history
