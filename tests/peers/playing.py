@@ -112,7 +112,7 @@ def slower(case: Mapping[str, Any], times: int) -> dict[str, Any]:
             return {name: stretched(each, name) for name, each in value.items()}
         return value * times if key.endswith("_s") else value
 
-    parts = {name: stretched(case[name], name) for name in ("script", "duration_s", "observed")}
+    parts = {name: stretched(case[name], name) for name in ("script", "duration_s", "observed", "tolerance_s")}
     config = _TIMER.sub(lambda found: f"{found[1]}{int(found[2]) * times}{found[3]}", case["config"])
     return {**case, **parts, "config": config}
 
