@@ -31,6 +31,7 @@ START_SECONDS = 15.0
 STOP_SECONDS = 5.0
 # Timers are two seconds and more; a queue's delays are whole ones.
 APART_SECONDS = 1.0
+NEWER = {"notification_reason"}
 NO_END = "0001-01-01T00:00:00Z"
 
 
@@ -239,6 +240,10 @@ def by_group(heard: Sequence[Heard]) -> dict[tuple[str, str], list[Heard]]:
 
 
 def body(heard: Heard) -> dict[str, Any]:
-    """Return a body without what is each one's own: its address, and the moments at which it was played to."""
+    """Return a body without what is each one's own: its address, and the moments at which it was played to.
+
+    Releases after the one that is beside us add keys: these are left out.
+    """
     shown = [{**each, "startsAt": "", "endsAt": each["endsAt"] == NO_END} for each in heard.payload["alerts"]]
-    return {**heard.payload, "alerts": shown, "externalURL": ""}
+    known = {name: value for name, value in heard.payload.items() if name not in NEWER}
+    return {**known, "alerts": shown, "externalURL": ""}
