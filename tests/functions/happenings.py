@@ -110,7 +110,7 @@ def _notifications() -> dict[str, Any]:
 
 def _to_a_webhook(told: Mapping[str, Any]) -> str:
     """Return a notification as a webhook's receiver would get it; the shipped configuration has none."""
-    settings = {"url": "https://alerts.example.com/hook", "send_resolved": True, "max_alerts": 0}
+    settings = {"url_file": "secret:webhook#alerts", "send_resolved": True, "max_alerts": 0}
     return encode({**told, "receiver": "webhook", "integration": "webhook", "settings": settings})
 
 

@@ -247,6 +247,7 @@ def aimed(event: Any, receivers: Receivers) -> Any:
         if told["integration"] == "pagerduty":
             told["settings"]["url"] = receivers.pagerduty_url
         elif told["integration"] == "webhook":
+            del told["settings"]["url_file"]
             told["settings"]["url"] = receivers.webhook_url("hook")
         record["Sns"]["Message"] = json.dumps(told)
     return aimed_event
