@@ -45,6 +45,9 @@ def tell_groups(timers: Timers, groups: Groups, placed: Iterable[Placed], *, now
         at = min(first_flush_at(each.route, alert, now) for alert in each.alerts)
         timers.announce(each.identity.id, at=at, now=now)
         groups.tell(each.identity, each.alerts, first_flush_at=at)
+        if at <= now:
+            # That timer is due at once: it may have been looked at before there was anything to see.
+            timers.announce(each.identity.id, at=at, now=now)
 
 
 def receivers_of(configuration: Configuration, name: str) -> tuple[Receivers, ...]:
