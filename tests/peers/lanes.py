@@ -12,20 +12,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.peers.playing import Heard
 
 PROJECT = Path(__file__).resolve().parents[2]
 # Scripts mostly wait; but each begins with a new stack, and few cores have to be in time for all of them.
 LANES = 5
 STOP_SECONDS = 30.0
-
-
-def need_choice(config: pytest.Config) -> None:
-    """Skip where these tests were not asked for by their marker: scripts are played in real time, for minutes."""
-    if "peers" not in config.getoption("markexpr"):
-        pytest.skip("played in real time, by `make test-peers`")
 
 
 class LaneError(Exception):

@@ -16,7 +16,7 @@ import pytest
 
 from tests.conformance.cases import data_folder
 from tests.conformance.scenario import differences, received
-from tests.peers.lanes import need_choice, playing
+from tests.peers.lanes import playing
 from tests.peers.playing import Heard, slower
 
 pytestmark = [pytest.mark.peers, pytest.mark.runtime, pytest.mark.stack]
@@ -46,7 +46,6 @@ CASES = [pytest.param(case, id=case["id"]) for case in map(scenario, FILES)]
 @pytest.fixture(scope="module")
 def promises(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Promises]:
     """Play the scenarios that were chosen, several beside each other."""
-    need_choice(request.config)
     functions = [item for item in request.session.items if isinstance(item, pytest.Function)]
     chosen: list[Any] = [item.callspec.params["case"] for item in functions if item.path == request.path]
     with playing(chosen, tmp_path_factory.mktemp("lanes")) as promises:

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import pytest
 
-from tests.peers.lanes import need_choice, playing
+from tests.peers.lanes import playing
 from tests.peers.playing import PLACEHOLDER, Heard, Sink, call, play
 
 pytestmark = [pytest.mark.peers, pytest.mark.runtime, pytest.mark.stack]
@@ -207,7 +207,6 @@ Pair = tuple[Future[list[Heard]], Future[list[Heard]]]
 @pytest.fixture(scope="module")
 def pairs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Pair]]:
     """Play the scripts that were chosen to both, beside each other."""
-    need_choice(request.config)
     functions = [item for item in request.session.items if isinstance(item, pytest.Function)]
     chosen: list[Any] = [item.callspec.params["script"] for item in functions if item.path == request.path]
     with playing(chosen, tmp_path_factory.mktemp("lanes")) as ours, ThreadPoolExecutor(len(chosen)) as threads:
