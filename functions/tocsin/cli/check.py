@@ -140,6 +140,7 @@ def _plural(count: int, one: str, many: str = "") -> str:
 
 
 def _warnings(found: Configuration, workplace: Workplace) -> Iterator[str]:
+    yield from found.warnings
     yield from _rule_warnings(found.rule_groups)
     used = {route.receiver for route in _routes(found.root)}
     used |= {name for policy in found.policies for step in policy.steps for name in step.receivers}

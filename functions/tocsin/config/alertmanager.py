@@ -97,7 +97,7 @@ def read_alertmanager(
         refuse_undeliverable(reading)
         alerting = _honoured(alerting) if alerting else None
     problems.extend(reading.problems)
-    return alerting
+    return replace(alerting, warnings=tuple(reading.warnings)) if alerting else None
 
 
 def _unwrap(document: Document, content: bytes, files: dict[str, str], problems: list[Problem]) -> Document:
@@ -138,7 +138,6 @@ def _read(reading: Reading, files: Mapping[str, str]) -> Alerting | None:
         intervals,
         templates,
         (globals_ or Global()).resolve_timeout,
-        tuple(reading.warnings),
     )
     if value.get("route") is None:
         reading.problem((), "route is missing: where alerts go by default")

@@ -18,7 +18,8 @@ from .documents import Path
 from .integrations import INTEGRATIONS
 from .receivers import name_and_context
 
-FILE = words("tracing event_recorder")
+# What an Alertmanager says of itself while it runs. No alert depends on it, so it is told, and no reason to refuse.
+WITHOUT_EFFECT = words("tracing event_recorder")
 RECEIVER = words("labels")
 GLOBAL = words(
     """
@@ -46,7 +47,8 @@ def refuse_all(reading: Reading) -> None:
     value = reading.document.value
     if not isinstance(value, dict):
         return
-    _refuse_keys(reading, (), FILE, "")
+    for key in sorted(_set_keys(value) & WITHOUT_EFFECT):
+        reading.warn((key,), f"{key}: about an Alertmanager's own process; it has no effect here", at_key=True)
     _refuse_keys(reading, ("global",), GLOBAL, "global")
     receivers = value.get("receivers")
     for index in range(len(receivers) if isinstance(receivers, list) else 0):
