@@ -16,7 +16,7 @@ from tests.peers.playing import Heard
 
 PROJECT = Path(__file__).resolve().parents[2]
 # Scripts mostly wait; but each begins with a new stack, and few cores have to be in time for all of them.
-LANES = 5
+LANES = 3
 STOP_SECONDS = 30.0
 
 
