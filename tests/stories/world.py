@@ -7,8 +7,10 @@
     world.expect_silence()
 
 What AWS would do after a failure is done here too: SQS gives a timer again after its visibility timeout, Lambda
-retries an asynchronous invocation twice, Step Functions ask again. `wrap` may put a proxy before everything that an
-invocation calls.
+retries an asynchronous invocation twice, Step Functions ask again. People and senders of alerts repeat a request that
+failed. `wrap` may put a proxy before everything that an invocation calls; with `whole` also before what is only asked
+(metrics, configuration, secrets), and ticks look after alerts that were sent to us, as deployed. `warm` functions keep
+their configuration for a minute until they die; others read it in each invocation.
 """
 
 from __future__ import annotations
@@ -18,9 +20,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from itertools import count
 from typing import Any
 
+from tests.stories.outside import AnsweringMetrics, Files, Senders, ServiceError, Snapshots, Vault
 from tocsin.adapters.memory import (
     FixedConfigurations,
     MemoryEscalations,
@@ -32,20 +35,30 @@ from tocsin.adapters.memory import (
 )
 from tocsin.core.alerts import Alert, Status
 from tocsin.core.configuration import Configuration
-from tocsin.core.escalation import Action, Decision, Incident, IncidentId, acknowledge, resolve
+from tocsin.core.escalation import Action, Decision, Incident, IncidentId
+from tocsin.core.matchers import Matcher, MatchType
+from tocsin.core.merging import Posted
 from tocsin.core.notifications import Notification, Reason, from_json
-from tocsin.core.receivers import Kind
+from tocsin.core.receivers import IntegrationKey, Kind
 from tocsin.core.routing import GroupId
 from tocsin.core.rules import Sample
+from tocsin.core.silences import Change, Draft, SilenceId
 from tocsin.errors import DeliveryError, FailureReason, QueryError, StoreError
-from tocsin.pipeline import dispatch, escalate, evaluate, notify
-from tocsin.ports import LoadedConfiguration, RuleRecord
+from tocsin.pipeline import dispatch, escalate, evaluate, incidents, ingest, notify, silences
+from tocsin.pipeline.configurations import CurrentConfiguration
+from tocsin.ports import Configurations, LoadedConfiguration, RuleRecord
 
 START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 VISIBILITY_TIMEOUT = timedelta(seconds=180)
 RECEIVES = 5
 INVOCATION_RETRIES = (timedelta(seconds=60), timedelta(seconds=120))
 STEP_RETRY = timedelta(seconds=2)
+# How often a person tries what failed.
+PATIENCE = 3
+# These know the group's key: the same event once more changes nothing at them.
+IDEMPOTENT = frozenset({Kind.PAGERDUTY, Kind.OPSGENIE})
+# Whatever an invocation may fail with on purpose.
+EXPECTED = (StoreError, DeliveryError, ServiceError, notify.DeliveryInProgressError)
 
 
 class Died(BaseException):
@@ -106,10 +119,18 @@ class World:
         tick: timedelta = timedelta(minutes=1),
         start: datetime = START,
         wrap: Callable[[Any], Any] = lambda target: target,
+        whole: bool = False,
+        warm: bool = False,
     ) -> None:
         self.now = start
         self.tick = tick
+        self.whole = whole
+        self.warm = warm
         self.loaded = LoadedConfiguration(configuration)
+        self.files = Files(lambda: self.loaded)
+        self.snapshots = Snapshots(self.files.read(), configuration.digest)
+        self.vault = Vault()
+        self.senders = Senders()
         self.store = MemoryStore() if store is None else store
         self.metrics = MemoryMetrics()
         self.timers = MemoryTimers()
@@ -122,6 +143,10 @@ class World:
         self.duplicates = False
         self.redelivers = True
         self._invocation: Callable[[], object] = lambda: None
+        self._sandboxes: dict[str, _Sandbox] = {}
+        self._agenda: list[tuple[datetime, Callable[[], object]]] = []
+        self._desks: dict[tuple[GroupId, IntegrationKey], str] = {}
+        self._numbers = count(1)
         self._wrap = wrap
         self._unread = 0
         self._bad: dict[str, dict[str, Sample]] = {}
@@ -152,6 +177,7 @@ class World:
         self.metrics.results[rule.lower()] = tuple(self._bad.get(rule, {}).values())
 
     def receiver_fails(self, name: str, *, retryable: bool, times: int = 10**6) -> None:
+        """Have a receiver fail, or one integration by its key: team/slack/0."""
         self._failing[name] = _Failing(retryable, times)
 
     def receiver_works(self, name: str) -> None:
@@ -168,16 +194,67 @@ class World:
         self.timers.announced.clear()
         self._redelivered.clear()
 
-    def acknowledge(self, by: str = "ada") -> None:
-        self._change_incident(partial(acknowledge, by=by, comment="looking at it", now=self.now))
+    def at(self, when: datetime, action: Callable[[], object]) -> None:
+        """Have something happen outside at an instant, before anything else that is due then."""
+        self._agenda.append((when, action))
 
-    def resolve(self, by: str = "ada") -> None:
-        self._change_incident(partial(resolve, by=by, comment="done", now=self.now))
+    # What people do
 
-    def _change_incident(self, change: Callable[[Incident], Any]) -> None:
-        changed = change(self.incident())
-        assert isinstance(changed, Incident), changed
-        self.store.save_incident(changed, now=self.now)
+    def acknowledge(self, by: str = "ada", *, incident: IncidentId | None = None) -> None:
+        """Acknowledge an incident: the newest, where none is named."""
+        self._act(incidents.Verb.ACKNOWLEDGE, incident, by=by, comment="looking at it")
+
+    def resolve(self, by: str = "ada", *, incident: IncidentId | None = None) -> None:
+        self._act(incidents.Verb.RESOLVE, incident, by=by, comment="done")
+
+    def _act(self, verb: incidents.Verb, incident: IncidentId | None, *, by: str, comment: str) -> None:
+        which = incident or self.escalations.started[-1]
+        acted: list[incidents.Acted | None] = []
+        self._request(
+            lambda: acted.append(incidents.act(self.desk(), verb, which, by=by, comment=comment, now=self.now))
+        )
+        assert acted, "the request never got through"
+        assert acted[-1] is not None, which
+
+    def silence(self, *, minutes: float, by: str = "ada", **matched: str) -> SilenceId:
+        """Silence what has these labels, from now on; returns the silence's id."""
+        matchers = tuple(Matcher(name, MatchType.EQUAL, value) for name, value in sorted(matched.items()))
+        draft = Draft((matchers,), self.now, self.now + timedelta(minutes=minutes), by, "maintenance")
+        made: list[Change] = []
+        self._request(
+            lambda: made.append(silences.save(self.keeper(), draft, self.loaded.configuration, tuple, now=self.now))
+        )
+        return made[-1].silence.id
+
+    def end_silence(self, silence: SilenceId) -> None:
+        self._request(lambda: silences.expire(self.keeper(), silence, now=self.now))
+
+    def _request(self, work: Callable[[], object]) -> bool:
+        """Ask the API for something, once more where it failed; say whether it was done in the end."""
+        return any(self._invoke(work, "api") for _ in range(PATIENCE))
+
+    # What others send us
+
+    def source_fires(self, name: str, **labels: str) -> None:
+        """Have another Prometheus send an alert, now and every minute."""
+        self.senders.begin({"alertname": name, **labels}, now=self.now)
+        self._post_all()
+
+    def source_recovers(self, name: str, **labels: str) -> None:
+        """Have it say that the alert is over, now and for a quarter of an hour."""
+        self.senders.end({"alertname": name, **labels}, now=self.now)
+        self._post_all()
+
+    def source_stops(self, name: str, **labels: str) -> None:
+        """Have it never speak of the alert again."""
+        self.senders.forget({"alertname": name, **labels})
+
+    def _post_all(self) -> None:
+        self.post(*self.senders.speak(now=self.now))
+
+    def post(self, *posted: Posted) -> bool:
+        """Send alerts in one request, once; say whether it was taken."""
+        return self._invoke(lambda: ingest.ingest(self.ingester(), posted, now=self.now), "api")
 
     # Time
 
@@ -190,13 +267,19 @@ class World:
         self.now = until
 
     def _next_event(self) -> datetime | None:
-        times = [self._next_tick, *self._executions.values()]
+        times = [self._next_tick, *self._executions.values(), *(at for at, _ in self._agenda)]
+        times += [self.senders.next_at] if self.senders.next_at is not None else []
         times += [at for at, *_ in self._redelivered] + [message.due for message in self._inbox]
         times += [at for at, _ in self.timers.announced]
         return min(times)
 
     def _do_next(self) -> None:
-        if self._next_tick <= self.now:
+        if actions := [each for each in self._agenda if each[0] <= self.now]:
+            self._agenda.remove(actions[0])
+            actions[0][1]()
+        elif self.senders.next_at is not None and self.senders.next_at <= self.now:
+            self._post_all()
+        elif self._next_tick <= self.now:
             self._next_tick += self.tick
             self.run_tick()
         elif due := [message for message in self._inbox if message.due <= self.now]:
@@ -223,11 +306,17 @@ class World:
     def run_tick(self, *, at: datetime | None = None) -> evaluate.TickOutcome | None:
         """Run one evaluation, as the schedule does at its exact time; None where the process died."""
         outcomes: list[evaluate.TickOutcome] = []
-        self._invoke(lambda: outcomes.append(evaluate.run(self.evaluator(), self.loaded, now=at or self.now)))
+        now = at or self.now
+
+        def evaluate_all() -> None:
+            loaded = self.configurations("evaluate").current(now=now)
+            outcomes.append(evaluate.run(self.evaluator(), loaded, now=now))
+
+        self._invoke(evaluate_all, "evaluate")
         return outcomes[-1] if outcomes else None
 
     def _look_at(self, group: GroupId, at: datetime, receives: int) -> None:
-        is_done = self._invoke(lambda: dispatch.run(self.dispatcher(), group, at=at, now=self.now))
+        is_done = self._invoke(lambda: dispatch.run(self.dispatcher(), group, at=at, now=self.now), "dispatch")
         if not is_done and receives > 1 and self.redelivers:
             self._redelivered.append((self.now + VISIBILITY_TIMEOUT, at, group, receives - 1))
 
@@ -236,7 +325,7 @@ class World:
         if notification.integration.kind is Kind.SNS:
             self.pages.append(Page(self.now, notification))  # SNS mails these itself
             return
-        if self._invoke(lambda: notify.run(self.notifier(), notification, now=self.now)):
+        if self._invoke(lambda: notify.run(self.notifier(), notification, now=self.now), "notify"):
             return
         if message.retries and self.redelivers:
             wait, *left = message.retries
@@ -246,7 +335,7 @@ class World:
 
     def _ask(self, incident: IncidentId) -> None:
         decisions: list[Decision] = []
-        self._invoke(lambda: decisions.append(escalate.run(self.escalator(), incident, now=self.now)))
+        self._invoke(lambda: decisions.append(escalate.run(self.escalator(), incident, now=self.now)), "escalate")
         if not decisions:
             self._executions[incident] = self.now + STEP_RETRY
         elif decisions[-1].action is Action.WAIT and decisions[-1].until is not None:
@@ -254,20 +343,23 @@ class World:
         else:
             del self._executions[incident]
 
-    def _invoke(self, work: Callable[[], object]) -> bool:
+    def _invoke(self, work: Callable[[], object], function: str) -> bool:
         """Run an invocation to its end, its expected failure or its death; say whether it ended well."""
         self._invocation = work
         try:
             work()
             return True
-        except (Died, StoreError, DeliveryError, notify.DeliveryInProgressError):
+        except EXPECTED:
+            return False
+        except Died:
+            self._sandboxes.pop(function, None)
             return False
         finally:
             self._take_what_was_said()
 
     def invoke_again(self) -> None:
         """Run the invocation that is under way once more, from its beginning to its end: what a twin does beside it."""
-        with suppress(StoreError, DeliveryError, notify.DeliveryInProgressError):
+        with suppress(*EXPECTED):
             self._invocation()
 
     def _take_what_was_said(self) -> None:
@@ -278,25 +370,27 @@ class World:
                 self._known.add(incident)
                 self._executions[incident] = self.now
 
-    # What each invocation works with, new every time: nothing is kept between two of them but the store.
+    # What each invocation works with, new every time: nothing is kept between two of them but the store, and what a
+    # warm sandbox keeps.
 
     def evaluator(self) -> evaluate.Evaluator:
         wrap = self._wrap
         return evaluate.Evaluator(
-            self.metrics,
+            AnsweringMetrics(wrap(self.metrics)) if self.whole else self.metrics,
             wrap(self.store),
             wrap(self.store),
             wrap(self.store),
             wrap(self.timers),
             self.log,
             tick=self.tick,
+            reroute=self._rerouting() if self.whole else None,
         )
 
     def dispatcher(self) -> dispatch.Dispatcher:
         wrap = self._wrap
         store = wrap(self.store)
         return dispatch.Dispatcher(
-            FixedConfigurations(self.loaded),
+            self.configurations("dispatch"),
             store,
             store,
             store,
@@ -312,16 +406,58 @@ class World:
 
     def notifier(self) -> notify.Notifier:
         store = self._wrap(self.store)
-        return notify.Notifier(self._wrap(_Sender(self)), store, store, self.log)
+        vault = self._wrap(self.vault) if self.whole else None
+        return notify.Notifier(_Sender(vault, self._wrap(_Receivers(self))), store, store, self.log)
+
+    def ingester(self) -> ingest.Ingester:
+        store = self._wrap(self.store)
+        configurations = self.configurations("api")
+        return ingest.Ingester(configurations, store, store, store, store, self._wrap(self.timers), self.log)
+
+    def desk(self) -> incidents.Desk:
+        store = self._wrap(self.store)
+        return incidents.Desk(store, store, store, store, self.log, store)
+
+    def keeper(self) -> silences.Keeper:
+        return silences.Keeper(self._wrap(self.store), self.log, lambda: f"silence-{next(self._numbers)}")
+
+    def configurations(self, function: str) -> Configurations:
+        """Return what a function reads its configuration by."""
+        if not self.whole:
+            return FixedConfigurations(self.loaded)
+        sandbox = self._sandbox(function)
+        if sandbox.configurations is None or not self.warm:
+            sandbox.configurations = CurrentConfiguration(
+                self._wrap(self.files),
+                self.files.parse,
+                self.log,
+                snapshots=self._wrap(self.snapshots),
+                keeps=function == "evaluate",
+            )
+        return sandbox.configurations
+
+    def _rerouting(self) -> ingest.Rerouting:
+        sandbox = self._sandbox("evaluate")
+        if sandbox.rerouting is None or not self.warm:
+            sandbox.rerouting = ingest.Rerouting(self.ingester())
+        return sandbox.rerouting
+
+    def _sandbox(self, function: str) -> _Sandbox:
+        return self._sandboxes.setdefault(function, _Sandbox())
 
     def receive(self, notification: Notification) -> str:
         """Take a notification as a receiver would, or fail as it was told to."""
-        failing = self._failing.get(notification.receiver)
+        names = (str(notification.key), notification.receiver)
+        failing = next((self._failing[name] for name in names if name in self._failing), None)
         if failing is not None and failing.times > 0:
             failing.times -= 1
             reason = FailureReason.SERVER_ERROR if failing.retryable else FailureReason.CLIENT_ERROR
             raise DeliveryError("it was told to fail", reason=reason, retryable=failing.retryable)
-        self.pages.append(Page(self.now, notification))
+        desk = (notification.group, notification.key)
+        is_known = self._desks.get(desk) == notification.id
+        self._desks[desk] = notification.id
+        if not (is_known and notification.integration.kind in IDEMPOTENT):
+            self.pages.append(Page(self.now, notification))
         return "ok"
 
     # What is there
@@ -370,11 +506,35 @@ class World:
         return "\n".join(map(str, self.pages)) or "(nothing)"
 
 
+@dataclass(slots=True)
+class _Sandbox:
+    """What a warm function keeps."""
+
+    configurations: CurrentConfiguration | None = None
+    rerouting: ingest.Rerouting | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class _Sender:
-    """An integration's sender."""
+    """An integration's sender: it reads its secret, and posts."""
+
+    vault: Any
+    post: Any
+
+    def __call__(self, notification: Notification, *, now: datetime) -> str:
+        try:
+            if self.vault is not None:
+                self.vault.read_secret(notification.integration.settings.get("api_url_file"))
+            return self.post(notification)
+        except ServiceError as error:
+            raise DeliveryError(str(error), reason=FailureReason.TIMEOUT, retryable=True) from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Receivers:
+    """All that notifications are posted to."""
 
     world: World
 
-    def __call__(self, notification: Notification, *, now: datetime) -> str:
+    def __call__(self, notification: Notification) -> str:
         return self.world.receive(notification)
