@@ -9,7 +9,10 @@ from typing import Any
 
 
 class Interruptions:
-    """Numbers the calls of everything that it wraps, in the order in which they begin, and interrupts one of them."""
+    """Numbers the calls of everything that it wraps, in the order in which they begin, and interrupts one of them.
+
+    With `times` the next calls of the same name are interrupted too, so many in all.
+    """
 
     def __init__(
         self,
@@ -17,9 +20,12 @@ class Interruptions:
         *,
         before: Callable[[], object] = lambda: None,
         after: Callable[[], object] = lambda: None,
+        times: int = 1,
     ) -> None:
         self.calls: list[str] = []
         self._number = number
+        self._name = ""
+        self._left = times
         self._before = before
         self._after = after
 
@@ -27,12 +33,15 @@ class Interruptions:
         return _Wrapped(self, target)
 
     def run(self, name: str, work: Callable[[], Any]) -> Any:
-        is_the_one = len(self.calls) == self._number
+        if len(self.calls) == self._number:
+            self._name = name
+        is_hit = name == self._name and self._left > 0
+        self._left -= is_hit
         self.calls.append(name)
-        if is_the_one:
+        if is_hit:
             self._before()
         result = work()
-        if is_the_one:
+        if is_hit:
             self._after()
         return result
 

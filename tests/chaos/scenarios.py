@@ -1,0 +1,279 @@
+"""The lives that are lived once for every call they make, and what of two of them has to be the same.
+
+Between two events each life leaves time for what AWS delivers again, so that an interruption delays what people are
+told and does not change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+
+from tests.stories.configurations import MINUTE, configuration, equal, policy, receiver, rule
+from tests.stories.world import START, World
+from tocsin.core.configuration import Configuration
+from tocsin.core.cooldowns import CooldownRule
+from tocsin.core.inhibition import InhibitRule, InhibitSource
+from tocsin.core.receivers import Kind
+from tocsin.core.routing import RouteSpec
+
+LULL = 10  # minutes: longer than a timer that comes back, its group's next flush and a tick together
+
+
+class Compared(StrEnum):
+    """What has to be as in the undisturbed life, for each integration."""
+
+    EXACTLY = "every notification"
+    FACTS = "every fact"  # told in other portions, perhaps: two alerts one after the other, not in one notification
+    END = "the end"  # what flaps may be over before a late look sees it
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A life; `kind` is the receivers', `every` the share of its calls that are interrupted (each, every 2nd, …)."""
+
+    name: str
+    configuration: Configuration
+    live: Callable[[World], None]
+    compared: Compared = Compared.EXACTLY
+    warm: bool = False
+    calls: int | None = None
+
+
+def route(**more: object) -> RouteSpec:
+    settings = {"group_by": ("alertname",), "group_wait": timedelta(seconds=30), "group_interval": 2 * MINUTE, **more}
+    return RouteSpec(receiver="team", **settings)  # type: ignore[arg-type]
+
+
+def fires_and_resolves(world: World) -> None:
+    world.metric_goes_bad("Down", instance="a")
+    world.advance(minutes=LULL)
+    world.metric_recovers("Down", instance="a")
+    world.advance(minutes=LULL)
+
+
+def two_rules(world: World) -> None:
+    world.metric_goes_bad("Down", instance="a")
+    world.metric_goes_bad("Slow", instance="a")
+    world.advance(minutes=LULL)
+    world.metric_recovers("Down", instance="a")
+    world.advance(minutes=LULL)
+    world.metric_recovers("Slow", instance="a")
+    world.advance(minutes=LULL)
+
+
+def late_member(world: World) -> None:
+    world.metric_goes_bad("Down", instance="a")
+    world.advance(minutes=LULL)
+    world.metric_goes_bad("Down", instance="b")
+    world.advance(minutes=LULL)
+    world.metric_recovers("Down", instance="a")
+    world.metric_recovers("Down", instance="b")
+    world.advance(minutes=LULL)
+
+
+def member_during_the_wait(world: World) -> None:
+    """The second comes while the group waits for its first flush, the third at the very moment of that flush."""
+    world.metric_goes_bad("Down", instance="a")
+    world.advance(minutes=1)
+    world.source_fires("Down", instance="b")
+    world.at(START + MINUTE + timedelta(seconds=30), lambda: world.source_fires("Down", instance="c"))
+    world.advance(minutes=LULL)
+    world.metric_recovers("Down", instance="a")
+    world.source_recovers("Down", instance="b")
+    world.source_recovers("Down", instance="c")
+    world.advance(minutes=LULL)
+
+
+def repeats(world: World) -> None:
+    world.metric_goes_bad("Down", instance="a")
+    world.advance(minutes=16)
+    world.metric_recovers("Down", instance="a")
+    world.advance(minutes=LULL)
+
+
+def inhibition(world: World) -> None:
+    world.metric_goes_bad("NodeDown", instance="a")
+    world.advance(minutes=LULL)
+    world.metric_goes_bad("Down", instance="a")
+    world.advance(minutes=LULL)
+    world.metric_recovers("NodeDown", instance="a")
+    world.advance(minutes=LULL)
+    world.metric_recovers("Down", instance="a")
+    world.advance(minutes=LULL)
+
+
+def silence_ends(world: World) -> None:
+    silence = world.silence(minutes=60, alertname="Down")
+    world.metric_goes_bad("Down", instance="a")
+    world.advance(minutes=LULL)
+    world.end_silence(silence)
+    world.advance(minutes=LULL)
+    world.silence(minutes=3, alertname="Down")
+    world.metric_goes_bad("Down", instance="b")
+    world.advance(minutes=LULL)
+    world.metric_recovers("Down", instance="a")
+    world.metric_recovers("Down", instance="b")
+    world.advance(minutes=LULL)
+
+
+def one_integration_fails(world: World) -> None:
+    world.receiver_fails("team/slack/0", retryable=True)
+    world.metric_goes_bad("Down", instance="a")
+    world.advance(minutes=LULL)
+    world.receiver_works("team/slack/0")
+    world.advance(minutes=LULL)
+    world.receiver_fails("team/email/1", retryable=False)
+    world.metric_recovers("Down", instance="a")
+    world.advance(minutes=LULL)
+    world.receiver_works("team/email/1")
+    world.advance(minutes=LULL)
+
+
+def escalates(world: World) -> None:
+    world.metric_goes_bad("Down", instance="a")
+    world.advance(minutes=2 * LULL)
+    world.metric_recovers("Down", instance="a")
+    world.advance(minutes=LULL)
+
+
+def acknowledged_as_a_step_is_due(world: World) -> None:
+    """The incident opens at 03:01:30, so its second step is due at 03:11:30: that is when ada takes it."""
+    world.metric_goes_bad("Down", instance="a")
+    world.at(START + timedelta(minutes=11, seconds=30), lambda: acknowledge_what_was_told(world))
+    world.advance(minutes=2 * LULL)
+    world.metric_recovers("Down", instance="a")
+    world.advance(minutes=LULL)
+
+
+def acknowledge_what_was_told(world: World) -> None:
+    if world.escalations.started:
+        world.acknowledge()
+
+
+def configuration_changes(world: World) -> None:
+    world.metric_goes_bad("Down", instance="a")
+    world.source_fires("Sent", instance="a")
+    world.advance(minutes=LULL)
+    world.configure(TO_DBA)
+    world.advance(minutes=LULL)
+    world.configure(TO_TEAM)
+    world.advance(minutes=LULL)
+    world.metric_recovers("Down", instance="a")
+    world.source_recovers("Sent", instance="a")
+    world.advance(minutes=LULL)
+
+
+def ingests(world: World) -> None:
+    world.source_fires("Sent", instance="a")
+    world.advance(minutes=LULL)
+    world.source_fires("Sent", instance="b")
+    world.advance(minutes=LULL)
+    world.source_recovers("Sent", instance="a")
+    world.source_stops("Sent", instance="b")
+    world.advance(minutes=LULL)
+
+
+def cools_down(world: World) -> None:
+    """It fires again within its cooldown, and still does after it."""
+    fires_and_resolves(world)
+    world.metric_goes_bad("Down", instance="a")
+    world.advance(minutes=3 * LULL)
+
+
+def flaps(pattern: str) -> Callable[[World], None]:
+    """Have the metric bad or not, minute by minute, and then stay as it is."""
+
+    def live(world: World) -> None:
+        was = "0"
+        for bit in pattern:
+            if bit != was:
+                (world.metric_goes_bad if bit == "1" else world.metric_recovers)("Down", instance="a")
+            was = bit
+            world.advance(minutes=1)
+        world.advance(minutes=LULL)
+
+    return live
+
+
+def storms(alerts: int) -> Callable[[World], None]:
+    def live(world: World) -> None:
+        for number in range(alerts):
+            world.metric_goes_bad("Down", instance=f"{number:05d}")
+        world.advance(minutes=LULL)
+        for number in range(alerts):
+            world.metric_recovers("Down", instance=f"{number:05d}")
+        world.advance(minutes=LULL)
+
+    return live
+
+
+DOWN = rule("Down")
+PEOPLE = [receiver("lead"), receiver("boss", Kind.PAGERDUTY), receiver("chief", Kind.EMAIL), receiver("dba")]
+CLIMB = [policy((3, "lead"), (10, "boss"), (17, "chief"))]
+TO_TEAM = configuration(DOWN, route=route(), receivers=PEOPLE)
+TO_DBA = configuration(
+    DOWN,
+    route=route(
+        routes=(
+            RouteSpec(receiver="dba", matchers=(equal("alertname", "Down"),)),
+            RouteSpec(receiver="dba", matchers=(equal("alertname", "Sent"),)),
+        )
+    ),
+    receivers=PEOPLE,
+)
+NODE_EXPLAINS_DOWN = InhibitRule(
+    sources=(InhibitSource((equal("alertname", "NodeDown"),), equal=("instance",)),),
+    targets=(equal("alertname", "Down"),),
+)
+
+
+def _with(*kinds: Kind) -> Configuration:
+    return configuration(DOWN, route=route(), receivers=[receiver("team", *kinds)])
+
+
+SCENARIOS = (
+    Scenario("fires, is notified, resolves: Slack", _with(Kind.SLACK), fires_and_resolves),
+    Scenario("the same: PagerDuty", _with(Kind.PAGERDUTY), fires_and_resolves),
+    Scenario("the same: the topic's own mail", _with(Kind.SNS), fires_and_resolves),
+    Scenario(
+        "two rules in one group",
+        configuration(DOWN, rule("Slow"), route=route(group_by=())),
+        two_rules,
+        Compared.FACTS,
+    ),
+    Scenario("a late member", TO_TEAM, late_member),
+    Scenario("a member as the group is flushed", TO_TEAM, member_during_the_wait, Compared.FACTS),
+    Scenario("repeat", configuration(DOWN, route=route(repeat_interval=7 * MINUTE)), repeats),
+    Scenario(
+        "inhibition, source and target",
+        replace(configuration(DOWN, rule("NodeDown"), route=route()), inhibit_rules=(NODE_EXPLAINS_DOWN,)),
+        inhibition,
+    ),
+    Scenario("a silence ends", TO_TEAM, silence_ends),
+    Scenario("two integrations, one failing", _with(Kind.SLACK, Kind.EMAIL), one_integration_fails),
+    Scenario(
+        "escalation of three steps", configuration(DOWN, route=route(), receivers=PEOPLE, policies=CLIMB), escalates
+    ),
+    Scenario(
+        "acknowledged as a step is due",
+        configuration(DOWN, route=route(), receivers=PEOPLE, policies=CLIMB),
+        acknowledged_as_a_step_is_due,
+    ),
+    Scenario("configuration changed while firing", TO_TEAM, configuration_changes),
+    Scenario("the same, functions warm", TO_TEAM, configuration_changes, warm=True),
+    Scenario("ingest by API", configuration(route=route()), ingests),
+    Scenario(
+        "a cooldown ends",
+        configuration(DOWN, route=route(), cooldowns=[CooldownRule(20 * MINUTE)]),
+        cools_down,
+        Compared.FACTS,
+    ),
+    *(
+        Scenario(f"flaps: {pattern}", _with(Kind.SLACK), flaps(pattern), Compared.END)
+        for pattern in ("1", "10", "101", "1101", "1011", "11011", "110110")
+    ),
+)
+STORM = Scenario("10,000 alerts", _with(Kind.SLACK, Kind.PAGERDUTY), storms(10_000), Compared.FACTS, calls=24)

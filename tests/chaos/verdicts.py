@@ -1,0 +1,223 @@
+"""What receivers got in a life that was interrupted, held against what they got in the undisturbed one.
+
+For each group and integration: a notification that comes once more (same id) is doubled; one that was frozen before
+another that has arrived already is stale. What is left is compared as the scenario says: every notification (status,
+reason, who fires, who is resolved, in this order), every fact (for each alert the sequence of what was told of it, and
+as many repeats), or the end (what is believed of each alert when all is quiet). In the last two, a notification that
+tells its receiver nothing new is doubled as well. At the end the store must hold the same as in the undisturbed life.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from tests.chaos.scenarios import Compared
+from tests.stories.world import Page, World, name_of
+from tocsin.core.alerts import Status
+from tocsin.core.notifications import Reason
+from tocsin.core.receivers import IntegrationKey, Kind
+from tocsin.core.routing import GroupId
+
+Ear = tuple[GroupId, IntegrationKey]
+Content = tuple[Status, Reason, frozenset[str], frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One arrival at one ear."""
+
+    at: datetime
+    id: str
+    frozen_at: datetime
+    kind: Kind
+    content: Content
+
+    @property
+    def facts(self) -> Iterator[tuple[str, Status]]:
+        _, _, firing, resolved = self.content
+        yield from ((name, Status.FIRING) for name in firing)
+        yield from ((name, Status.RESOLVED) for name in resolved)
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """All that was heard, by ear and in order, and what the store holds at the end."""
+
+    heard: Mapping[Ear, Sequence[Heard]]
+    left: tuple[object, ...]
+    told: str
+
+
+def look_back(world: World) -> Life:
+    """Return what a world has come to."""
+    heard: dict[Ear, list[Heard]] = {}
+    for page in world.pages:
+        heard.setdefault((page.notification.group, page.notification.key), []).append(_heard(page))
+    return Life(heard, _left(world), world.told() if len(world.pages) < 20 else f"{len(world.pages)} pages")
+
+
+def _heard(page: Page) -> Heard:
+    note = page.notification
+    names: dict[Status, set[str]] = {Status.FIRING: set(), Status.RESOLVED: set()}
+    for alert in note.alerts:
+        names[alert.status_at(note.created_at)].add(name_of(alert))
+    content = (note.status, note.reason, frozenset(names[Status.FIRING]), frozenset(names[Status.RESOLVED]))
+    return Heard(page.at, note.id, note.created_at, note.integration.kind, content)
+
+
+def _left(world: World) -> tuple[object, ...]:
+    """Return what must be the same at the end, whatever was interrupted: all but times and numbers."""
+    store = world.store
+    active = {(key, alert, each.state) for key, record in store.rules.items() for alert, each in record.active.items()}
+    return (
+        ("groups that somebody looks at", frozenset(store.active_groups())),
+        ("active alerts", frozenset(active)),
+        ("rules that are telling", sum(bool(record.telling) for record in store.rules.values())),
+        ("outbox", sum(len(store.load_outbox(group)) for group in store.groups)),
+        ("who inhibits", frozenset(each.fingerprint for each in store.load_inhibitors(now=world.now))),
+        ("incidents", tuple(sorted((each.state, each.steps_done) for each in store.incidents.values()))),
+        ("untold alerts that were sent", sum(not each.is_told for each in store.load_ingested(now=world.now))),
+    )
+
+
+@dataclass(slots=True)
+class Verdict:
+    """How many notifications were lost, came twice (allowed or not), came too late to be true, or should not be."""
+
+    lost: int = 0
+    allowed: int = 0
+    doubled: int = 0
+    stale: int = 0
+    other: int = 0
+    latest: timedelta = timedelta(0)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def is_good(self) -> bool:
+        return not (self.lost or self.doubled or self.stale or self.other)
+
+
+def judge(expected: Life, got: Life, compared: Compared, *, may_repeat: frozenset[Kind] = frozenset()) -> Verdict:
+    """Hold a life against the undisturbed one; receivers of the kinds `may_repeat` may hear something once more."""
+    verdict = Verdict()
+    for ear in sorted(expected.heard.keys() | got.heard.keys()):
+        once = _once(got.heard.get(ear, ()), verdict, may_repeat)
+        compare = {Compared.EXACTLY: _exactly, Compared.FACTS: _facts, Compared.END: _end}[compared]
+        compare(expected.heard.get(ear, ()), once, verdict)
+    for (what, then), (_, now) in zip(expected.left, got.left, strict=True):
+        if then != now:
+            verdict.other += 1
+            verdict.problems.append(f"{what} at the end: {now}, not {then}")
+    return verdict
+
+
+def _once(heard: Sequence[Heard], verdict: Verdict, may_repeat: frozenset[Kind]) -> list[Heard]:
+    """Return the first arrival of each notification, and count what came twice or after something newer."""
+    once: dict[str, Heard] = {}
+    newest: datetime | None = None
+    for each in heard:
+        if newest is not None and each.frozen_at < newest:
+            verdict.stale += 1
+            verdict.problems.append(f"stale: {_shown(each)}")
+        if each.id in once:
+            _count_double(each, verdict, is_allowed=each.kind in may_repeat)
+        once.setdefault(each.id, each)
+        newest = each.frozen_at if newest is None else max(newest, each.frozen_at)
+    return list(once.values())
+
+
+def _count_double(each: Heard, verdict: Verdict, *, is_allowed: bool) -> None:
+    if is_allowed:
+        verdict.allowed += 1
+    else:
+        verdict.doubled += 1
+        verdict.problems.append(f"twice: {_shown(each)}")
+
+
+def _exactly(expected: Sequence[Heard], got: Sequence[Heard], verdict: Verdict) -> None:
+    wanted, have = [each.content for each in expected], [each.content for each in got]
+    if wanted == have:
+        _note_delays(((then.at, now.at) for then, now in zip(expected, got, strict=True)), verdict)
+        return
+    missing, added = Counter(wanted) - Counter(have), Counter(have) - Counter(wanted)
+    doubled = sum(count for content, count in added.items() if content in wanted)
+    verdict.lost += missing.total()
+    verdict.doubled += doubled
+    verdict.other += added.total() - doubled
+    if not missing and not added:
+        verdict.stale += 1
+    verdict.problems.append("not as undisturbed: " + "; ".join(map(_shown, got)))
+
+
+def _facts(expected: Sequence[Heard], got: Sequence[Heard], verdict: Verdict) -> None:
+    _count_nothing_new(got, verdict)
+    wanted, have = _news(expected), _news(got)
+    for name in sorted(wanted.keys() | have.keys()):
+        then, now = wanted.get(name, []), have.get(name, [])
+        states, told = [state for _, state in then], [state for _, state in now]
+        if states == told:
+            _note_delays(((a, b) for (a, _), (b, _) in zip(then, now, strict=True)), verdict)
+            continue
+        verdict.lost += max(len(states) - len(told), 0)
+        verdict.other += len(states) <= len(told)
+        verdict.problems.append(f"told of {name}: {', '.join(told)}; not {', '.join(states)}")
+    repeats = _repeats(got) - _repeats(expected)
+    verdict.lost += max(-repeats, 0)
+    verdict.doubled += max(repeats, 0)
+
+
+def _end(expected: Sequence[Heard], got: Sequence[Heard], verdict: Verdict) -> None:
+    _count_nothing_new(got, verdict)
+    wanted, have = _news(expected), _news(got)
+    for name in sorted(wanted.keys() | have.keys()):
+        then, now = _believed(wanted.get(name)), _believed(have.get(name))
+        if then is not now:
+            verdict.lost += 1
+            verdict.problems.append(f"believed of {name} at the end: {now}, not {then}")
+        elif name in wanted and name in have:
+            _note_delays([(wanted[name][-1][0], have[name][-1][0])], verdict)
+
+
+def _believed(news: Sequence[tuple[datetime, Status]] | None) -> Status:
+    return news[-1][1] if news else Status.RESOLVED
+
+
+def _news(heard: Iterable[Heard]) -> dict[str, list[tuple[datetime, Status]]]:
+    """Return what was new of each alert, in order, and when."""
+    news: dict[str, list[tuple[datetime, Status]]] = {}
+    for each in heard:
+        for name, status in each.facts:
+            known = news.setdefault(name, [])
+            if not known or known[-1][1] is not status:
+                known.append((each.at, status))
+    return news
+
+
+def _count_nothing_new(heard: Iterable[Heard], verdict: Verdict) -> None:
+    known: dict[str, Status] = {}
+    for each in heard:
+        facts = dict(each.facts)
+        if each.content[1] is not Reason.REPEAT and all(known.get(name) is status for name, status in facts.items()):
+            verdict.doubled += 1
+            verdict.problems.append(f"nothing new: {_shown(each)}")
+        known |= facts
+
+
+def _repeats(heard: Iterable[Heard]) -> int:
+    return sum(each.content[1] is Reason.REPEAT for each in heard)
+
+
+def _note_delays(pairs: Iterable[tuple[datetime, datetime]], verdict: Verdict) -> None:
+    verdict.latest = max([verdict.latest, *(now - then for then, now in pairs)])
+
+
+def _shown(each: Heard) -> str:
+    status, reason, firing, resolved = each.content
+    return f"{each.at:%H:%M:%S} {status} ({reason}) firing={_few(firing)} resolved={_few(resolved)}"
+
+
+def _few(names: frozenset[str]) -> str:
+    return ",".join(sorted(names)) if len(names) < 6 else f"{len(names)} alerts"

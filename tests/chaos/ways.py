@@ -1,0 +1,99 @@
+"""How a call is interrupted, and where that may let something arrive twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tests.stories.interruptions import Interruptions
+from tests.stories.outside import ServiceError
+from tests.stories.world import IDEMPOTENT, Died, World
+from tocsin.core.receivers import Kind
+from tocsin.errors import StoreError
+
+# What is not the table: its failures are other errors.
+SERVICES = frozenset({"announce", "publish", "start", "query_all", "revision", "read", "read_secret", "send"})
+
+
+class What(StrEnum):
+    """What happens at a call."""
+
+    DIES = "the process dies"
+    FAILS = "the call fails"
+    TWIN = "a twin invocation runs to its end"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What happens, whether just before or just after the call does its work, and at how many calls of that name.
+
+    Without `redelivers`, nothing is given again by SQS and Lambda: only later ticks and timers help.
+    """
+
+    name: str
+    what: What
+    is_before: bool
+    redelivers: bool = True
+    times: int = 1
+
+    def interruptions(self, number: int, call: str, world: Callable[[], World]) -> Interruptions:
+        """Return what interrupts the n-th call this way; `world` is where it happens."""
+
+        def happen() -> None:
+            if self.what is What.TWIN:
+                world().invoke_again()
+            elif self.what is What.DIES:
+                raise Died
+            elif call in SERVICES:
+                raise ServiceError("the service answered 500")
+            else:
+                raise StoreError("the table answered 500")
+
+        if self.is_before:
+            return Interruptions(number, before=happen, times=self.times)
+        return Interruptions(number, after=happen, times=self.times)
+
+
+DIES_BEFORE = Way("dies before it", What.DIES, True)
+DIES_AFTER = Way("dies after it", What.DIES, False)
+WAYS = (
+    DIES_BEFORE,
+    DIES_AFTER,
+    Way("dies before it, nothing is redelivered", What.DIES, True, redelivers=False),
+    Way("dies after it, nothing is redelivered", What.DIES, False, redelivers=False),
+    Way("dies before it twice", What.DIES, True, times=2),
+    Way("dies after it twice", What.DIES, False, times=2),
+    Way("fails", What.FAILS, True),
+    Way("answer lost", What.FAILS, False),
+    Way("twin before it", What.TWIN, True),
+    Way("twin after it", What.TWIN, False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Exception_:
+    """Where a receiver has answered, and the process dies or fails before that is written down."""
+
+    call: str
+    is_before: bool
+    kinds: frozenset[Kind]
+    why: str
+
+    def applies(self, call: str, way: Way) -> bool:
+        return way.what is not What.TWIN and (call, way.is_before) == (self.call, self.is_before)
+
+
+MAIL_OF_TOPIC = frozenset({Kind.SNS})
+FORGETFUL = frozenset(Kind) - IDEMPOTENT - MAIL_OF_TOPIC
+EXCEPTIONS = (
+    Exception_("send", False, FORGETFUL, "the receiver has taken the message, and its answer never got to us"),
+    Exception_("record", True, FORGETFUL, "the receiver has answered, and the delivery is not recorded"),
+    Exception_("publish", False, MAIL_OF_TOPIC, "the topic has taken the mail, and its answer never got to us"),
+    Exception_("confirm", True, MAIL_OF_TOPIC, "the topic has answered, and the outbox still holds the mail"),
+)
+
+
+def may_arrive_twice(call: str, way: Way) -> frozenset[Kind]:
+    """Return the kinds of receiver that may hear a notification once more where this call is interrupted this way."""
+    return frozenset[Kind]().union(*(each.kinds for each in EXCEPTIONS if each.applies(call, way)))
