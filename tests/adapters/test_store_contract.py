@@ -312,6 +312,17 @@ def test_the_outbox_holds_what_was_decided_in_order_until_it_is_confirmed(store)
     assert list(store.load_outbox(GROUP.id)) == []
 
 
+def test_a_group_names_the_newest_notification_that_an_integration_is_not_known_to_have(store):
+    told(store)
+    (first,) = sent(store, notification(seq=1), opened=incident())[1:]
+    second = sent(store, notification(seq=2))[-1]
+    assert loaded(store).unconfirmed == {"team/slack/0": second.subject}
+    store.confirm(second)
+    assert loaded(store).unconfirmed == {"team/slack/0": first.subject}
+    store.confirm(first)
+    assert loaded(store).unconfirmed == {}
+
+
 def test_a_published_entry_waits_for_its_retry(store):
     told(store)
     (entry,) = sent(store, notification())

@@ -14,6 +14,7 @@ from tocsin.adapters.memory import MemoryStore, MemoryTimers
 from tocsin.core.alerts import Status
 from tocsin.core.notifications import Reason
 from tocsin.core.receivers import Kind
+from tocsin.core.routing import RouteSpec
 from tocsin.ports import DeliveryState, Health
 
 TOLD_AT = START + MINUTE + timedelta(seconds=30)
@@ -170,6 +171,45 @@ def test_a_failing_receiver_is_told_the_newest_only_when_it_works_again():
     world.receiver_works("team")
     world.advance(minutes=60)
     world.expect_page("team", Status.FIRING, Reason.NEW_ALERTS, alerts=["DiskFull/a", "DiskFull/b"])
+    world.expect_silence()
+
+
+@pytest.mark.parametrize("send_resolved", [True, False])
+def test_an_end_that_a_failing_receiver_missed_is_in_the_next_thing_it_is_told(store, send_resolved):
+    people = [receiver("team", send_resolved=send_resolved)]
+    world = World(configuration(rule("DiskFull"), receivers=people), store=store)
+    for instance in "abc":
+        world.metric_goes_bad("DiskFull", instance=instance)
+    world.advance(minutes=3)
+    world.expect_page("team", Status.FIRING, Reason.FIRST)
+    world.receiver_fails("team", retryable=True)
+    world.metric_recovers("DiskFull", instance="a")
+    world.advance(minutes=6)
+    world.metric_recovers("DiskFull", instance="b")
+    world.metric_goes_bad("DiskFull", instance="d")
+    world.advance(minutes=6)
+    world.receiver_works("team")
+    world.advance(minutes=6)
+    ended = ["DiskFull/a", "DiskFull/b"] if send_resolved else []
+    alerts = ["DiskFull/c", "DiskFull/d"]
+    world.expect_page("team", Status.FIRING, Reason.NEW_ALERTS, alerts=alerts, resolved=ended)
+    world.expect_silence()
+
+
+def test_what_fires_again_before_its_end_was_told_has_not_ended():
+    world = World(configuration(rule("DiskFull"), rule("Other"), route=RouteSpec(receiver="team", group_by=())))
+    for name in ("DiskFull", "Other"):
+        world.metric_goes_bad(name)
+    world.advance(minutes=3)
+    world.expect_page("team", Status.FIRING, Reason.FIRST)
+    world.receiver_fails("team", retryable=True)
+    world.metric_recovers("DiskFull")
+    world.advance(minutes=6)
+    world.metric_goes_bad("DiskFull")
+    world.advance(minutes=6)
+    world.receiver_works("team")
+    world.advance(minutes=6)
+    world.expect_page("team", Status.FIRING, Reason.NEW_ALERTS, alerts=["DiskFull", "Other"], resolved=[])
     world.expect_silence()
 
 

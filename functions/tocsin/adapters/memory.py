@@ -107,7 +107,12 @@ class MemoryStore:
         if stored is None:
             return None
         cooldowns = {key: each for key, each in stored.cooldowns.items() if each.until > now}
-        return GroupState(stored.group, dict(stored.alerts), cooldowns)
+        unconfirmed = {
+            entry.integration: entry.subject
+            for _, entry in sorted(stored.outbox.items())
+            if entry.kind is OutboxKind.NOTIFICATION
+        }
+        return GroupState(stored.group, dict(stored.alerts), cooldowns, unconfirmed)
 
     def commit(self, before: Group, flush: Flush, *, now: datetime) -> None:
         stored = self.groups[before.identity.id]

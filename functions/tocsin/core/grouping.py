@@ -8,7 +8,7 @@ Source: https://github.com/prometheus/alertmanager/blob/main/dispatch/dispatch.g
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -50,11 +50,17 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class GroupState:
-    """A group as loaded: its record, its alerts, their cooldowns."""
+    """A group as loaded: its record, its alerts, their cooldowns.
+
+    `unconfirmed` names the newest notification that an integration is not known to have, `owed` holds the ended alerts
+    in it: what the integration is told next takes that notification's place.
+    """
 
     group: Group
     alerts: Mapping[Fingerprint, Alert]
     cooldowns: Mapping[Fingerprint, Cooldown] = field(default_factory=dict)
+    unconfirmed: Mapping[IntegrationKey, str] = field(default_factory=dict)
+    owed: Mapping[IntegrationKey, Sequence[Alert]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

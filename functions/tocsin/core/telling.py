@@ -162,6 +162,11 @@ def _is_muted(view: View, reason: Reason, firing: frozenset[Fingerprint]) -> boo
     return is_all_muted and reason in (Reason.REPEAT, Reason.NEW_RESOLVED)
 
 
+def _owed(view: View, integration: Integration, *, known: frozenset[Fingerprint]) -> list[Alert]:
+    """Return ended alerts that may have been told to nobody: the group has forgotten them, this is the last word."""
+    return [alert for alert in view.state.owed.get(integration.key, ()) if alert.fingerprint not in known]
+
+
 def _compose(
     view: View,
     integration: Integration,
@@ -174,10 +179,13 @@ def _compose(
 ) -> Notification:
     audible = firing - view.state.group.muted.keys()
     listed = audible | resolved if integration.send_resolved else audible
+    alerts = [view.state.alerts[key] for key in sorted(listed)]
+    if integration.send_resolved:
+        alerts += _owed(view, integration, known=firing | listed)
     return compose(
         view.state.group.identity,
         integration,
-        [view.state.alerts[key] for key in sorted(listed)],
+        alerts,
         seq=seq,
         reason=reason,
         retry_after=view.route.group_interval,

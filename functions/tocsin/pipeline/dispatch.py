@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from .. import ports
+from ..core.alerts import Status
 from ..core.configuration import Configuration
 from ..core.escalation import SYSTEM, Incident, IncidentId, resolve
 from ..core.flushing import Surroundings, decide_flush
 from ..core.grouping import Flush, Group, GroupState
 from ..core.inhibition import Inhibitors
 from ..core.muting import Muters
-from ..core.notifications import message_json
+from ..core.notifications import alert_from_json, message_json
 from ..core.routing import GroupId, Route, find_route
 from ..errors import ConflictError
 from ..ports import (
@@ -81,7 +82,7 @@ def _flush_once(world: Dispatcher, group: GroupId, *, now: datetime) -> Flush | 
     if route is None:
         _forget(world, state, now=now)
         return None
-    kept = _routed_here(state, loaded)
+    kept = _with_owed(world, _routed_here(state, loaded))
     incident = _load_incident(world, state.group)
     muters = _load_muters(world, loaded.configuration, now=now)
     around = Surroundings(route, loaded.configuration, world.external_url, muters)
@@ -122,6 +123,17 @@ def _routed_here(state: GroupState, loaded: LoadedConfiguration) -> GroupState:
     }
     alerts = {key: alert for key, alert in state.alerts.items() if key not in gone}
     return replace(state, group=replace(state.group, sent=sent), alerts=alerts)
+
+
+def _with_owed(world: Dispatcher, state: GroupState) -> GroupState:
+    """Return the group with the ended alerts of what is not confirmed: what is newer takes its place."""
+    owed = {}
+    for key, notification in state.unconfirmed.items():
+        full = world.groups.load_notification(notification)
+        alerts = [alert_from_json(each) for each in full["alerts"] if each["status"] == Status.RESOLVED] if full else []
+        if alerts:
+            owed[key] = alerts
+    return replace(state, owed=owed) if owed else state
 
 
 def _forget(world: Dispatcher, state: GroupState, *, now: datetime) -> None:

@@ -87,6 +87,11 @@ class DynamoGroups:
                 for sk, item in items.items()
                 if sk.startswith(COOLDOWN) and not has_expired(item, now)
             },
+            unconfirmed={
+                IntegrationKey(item["integration"]): item["subject"]
+                for sk, item in sorted(items.items())
+                if sk.startswith(OUTBOX) and item["kind"] == OutboxKind.NOTIFICATION.value
+            },
         )
 
     def commit(self, before: Group, flush: Flush, *, now: datetime) -> None:
