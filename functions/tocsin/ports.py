@@ -56,10 +56,14 @@ class Configurations(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoadedConfiguration:
-    """The configuration in force; `refused` says why a newer one is not."""
+    """The configuration in force; `refused` says why a newer one is not.
+
+    `is_unreachable` says that nobody knows whether there is a newer one: the files could not be read.
+    """
 
     configuration: Configuration
     refused: str = ""
+    is_unreachable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,9 +50,9 @@ class Way:
             else:
                 raise StoreError("the table answered 500")
 
-        if self.is_before:
-            return Interruptions(number, before=happen, times=self.times)
-        return Interruptions(number, after=happen, times=self.times)
+        interruptions = Interruptions(number, **{"before" if self.is_before else "after": happen})
+        interruptions.times = self.times
+        return interruptions
 
 
 DIES_BEFORE = Way("dies before it", What.DIES, True)

@@ -159,6 +159,19 @@ def test_a_source_out_of_reach_leaves_what_was_good():
     assert sandbox.ask(after=REFRESH_INTERVAL) == ("A", "")
 
 
+def test_what_was_refused_stays_refused_while_the_source_is_out_of_reach():
+    sandbox = Sandbox(Files(files("A")))
+    sandbox.ask()
+    sandbox.source.content = BROKEN
+    sandbox.ask(after=REFRESH_INTERVAL)
+    sandbox.source.error = OSError("no route to host")
+    assert sandbox.ask(after=REFRESH_INTERVAL) == ("A", PROBLEM)
+    assert len(sandbox.log.events("configuration_unreachable")) == 1
+    sandbox.source.error = None
+    sandbox.source.content = files("A")
+    assert sandbox.ask(after=REFRESH_INTERVAL) == ("A", "")
+
+
 def test_a_cold_start_beside_a_broken_one_runs_what_was_last_good():
     kept = Kept()
     Sandbox(Files(files("A")), kept).ask()

@@ -11,7 +11,7 @@ from typing import Any
 class Interruptions:
     """Numbers the calls of everything that it wraps, in the order in which they begin, and interrupts one of them.
 
-    With `times` the next calls of the same name are interrupted too, so many in all.
+    Where `times` is more than 1, the next calls of the same name are interrupted too, so many in all.
     """
 
     def __init__(
@@ -20,12 +20,11 @@ class Interruptions:
         *,
         before: Callable[[], object] = lambda: None,
         after: Callable[[], object] = lambda: None,
-        times: int = 1,
     ) -> None:
         self.calls: list[str] = []
         self._number = number
         self._name = ""
-        self._left = times
+        self.times = 1
         self._before = before
         self._after = after
 
@@ -35,8 +34,8 @@ class Interruptions:
     def run(self, name: str, work: Callable[[], Any]) -> Any:
         if len(self.calls) == self._number:
             self._name = name
-        is_hit = name == self._name and self._left > 0
-        self._left -= is_hit
+        is_hit = name == self._name and self.times > 0
+        self.times -= is_hit
         self.calls.append(name)
         if is_hit:
             self._before()

@@ -10,7 +10,7 @@ from typing import Any
 from tocsin.core.configuration import Configuration
 from tocsin.core.merging import Posted
 from tocsin.core.rules import Sample
-from tocsin.errors import QueryError
+from tocsin.errors import ConfigError, QueryError
 from tocsin.ports import LoadedConfiguration, Query
 
 SENT_EVERY = timedelta(minutes=1)
@@ -23,8 +23,15 @@ class ServiceError(Exception):
     """A service other than the table did not do what it was asked."""
 
 
-class RefusedFilesError(Exception):
+class RefusedFilesError(ConfigError):
     """The files in the source are not valid."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__([])
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -118,6 +119,21 @@ def test_a_rule_that_names_another_receiver_tells_that_one():
     world.advance(minutes=30)
     world.expect_page("team", Status.FIRING, Reason.FIRST, alerts=["DiskFull/a"])
     world.expect_silence()
+
+
+@pytest.mark.parametrize(
+    ("minutes", "told"), [(4, []), (6, ["TocsinConfigurationRefused"])], ids=["for a moment", "and that lasts"]
+)
+def test_files_out_of_reach_are_told_of_when_that_lasts(minutes, told):
+    world = World(configuration(DISK))
+    world.advance(minutes=2)
+    world.loaded = replace(world.loaded, refused="the bucket answered 503", is_unreachable=True)
+    world.advance(minutes=minutes)
+    world.configure(configuration(DISK))
+    world.advance(minutes=4)
+    assert [page.notification.alerts[0].name for page in world.pages] == told
+    assert world.log.counts["ConfigUnreachable"] == minutes
+    assert world.log.counts["ConfigRefused"] == 0
 
 
 @pytest.mark.parametrize(

@@ -71,22 +71,28 @@ class CurrentConfiguration:
         try:
             revision = self._source.revision()
             if self._loaded is not None and revision == self._revision:
-                return replace(self._loaded, refused="")  # what was refused meanwhile is gone again
+                # What was refused meanwhile is gone again.
+                return replace(self._loaded, refused="", is_unreachable=False)
             files = self._source.read()
+        except Exception as error:  # out of reach: what runs goes on
+            return self._fall_back(error, is_unreachable=not isinstance(error, ConfigError))
+        try:
             configuration = self._parse(files)
-        except Exception as error:  # refused, or out of reach: in either case what runs goes on
+        except Exception as error:  # refused: what runs goes on
             return self._fall_back(error)
         self._revision = revision
         self._keep(files, configuration)
         self._log.info("configuration_loaded", digest=configuration.digest, rules=len(configuration.rules()))
         return LoadedConfiguration(configuration)
 
-    def _fall_back(self, error: Exception) -> LoadedConfiguration:
+    def _fall_back(self, error: Exception, *, is_unreachable: bool = False) -> LoadedConfiguration:
         refused = str(error) or repr(error)
-        self._log.error("configuration_refused", problems=refused)
-        if self._loaded is not None:
-            return replace(self._loaded, refused=refused)
-        return LoadedConfiguration(self._last_good(error), refused=refused)
+        self._log.error("configuration_unreachable" if is_unreachable else "configuration_refused", problems=refused)
+        if self._loaded is None:
+            return LoadedConfiguration(self._last_good(error), refused, is_unreachable)
+        if is_unreachable and self._loaded.refused and not self._loaded.is_unreachable:
+            return self._loaded  # what is known to be wrong most likely still is
+        return replace(self._loaded, refused=refused, is_unreachable=is_unreachable)
 
     def _last_good(self, error: Exception) -> Configuration:
         """Return what was last valid, read again. Raises the error itself where there is nothing of the kind."""

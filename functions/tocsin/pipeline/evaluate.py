@@ -247,9 +247,10 @@ def _report(world: Evaluator, loaded: LoadedConfiguration, outcomes: Sequence[Ru
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in failed:
         world.log.warning("rule_failing", rule=outcome.rule.name, rule_group=outcome.rule.group, error=outcome.error)
-    if loaded.refused:
+    if loaded.refused and not loaded.is_unreachable:
         world.log.error("configuration_refused", problems=loaded.refused)
-    world.log.count("ConfigRefused", 1 if loaded.refused else 0)
+    world.log.count("ConfigRefused", 1 if loaded.refused and not loaded.is_unreachable else 0)
+    world.log.count("ConfigUnreachable", 1 if loaded.is_unreachable else 0)
     world.log.count("RuleEvaluations", len(outcomes))
     world.log.count("RuleEvaluationFailures", len(failed))
     world.log.count("TickCompleted")

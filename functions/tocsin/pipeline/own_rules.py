@@ -11,6 +11,7 @@ from ..ports import LoadedConfiguration
 
 GROUP = "tocsin"
 RULE_FAILING_FOR = timedelta(minutes=5)
+UNREACHABLE_FOR = timedelta(minutes=5)
 CONFIGURATION_REFUSED = "TocsinConfigurationRefused"
 RULE_FAILING = "TocsinRuleFailing"
 
@@ -32,21 +33,24 @@ def own_rules(loaded: LoadedConfiguration, failing: Mapping[RuleKey, str]) -> Se
         if key in named
     ]
     return [
-        (_configuration_refused(loaded.refused), [Sample({}, 1.0)] if loaded.refused else []),
+        (_configuration_refused(loaded), [Sample({}, 1.0)] if loaded.refused else []),
         (_rule_failing(failing), samples),
     ]
 
 
-def _configuration_refused(refused: str) -> Rule:
+def _configuration_refused(loaded: LoadedConfiguration) -> Rule:
+    """Return the rule; that files could not be read is said only when it lasts."""
+    what = "Configuration cannot be read" if loaded.is_unreachable else "A new configuration was refused"
     return Rule(
         key=key_of(CONFIGURATION_REFUSED),
         name=CONFIGURATION_REFUSED,
         group=GROUP,
         expr="",
+        hold_for=UNREACHABLE_FOR if loaded.is_unreachable else timedelta(0),
         labels={"severity": "warning"},
         annotations={
-            "summary": "A new configuration was refused; the one before it stays in force",
-            "description": "{{" + quote(refused) + "}}",
+            "summary": f"{what}; the one before it stays in force",
+            "description": "{{" + quote(loaded.refused) + "}}",
         },
     )
 
