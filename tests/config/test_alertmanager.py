@@ -157,6 +157,26 @@ def test_a_file_is_refused_with_its_place_and_reason(name, text, expected):
     assert any(expected in problem for problem in problems), problems
 
 
+def test_a_receivers_labels_are_its_own_and_its_name():
+    found = load(receiver("labels: {team: web, kind: pager, name: a}")).receivers["a"]
+    assert dict(found.labels) == {"name": "a", "team": "web", "kind": "pager"}
+    assert dict(load().receivers["pager"].labels) == {"name": "pager"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ("{name: b}", "2:23: receiver \"a\": labels: name is always the receiver's own name, 'a'"),
+        ("{'': b}", "not a valid label name: ''"),
+        ("{team: [b]}", "labels.team: expected text, found a list"),
+        ("[team]", "labels: expected a mapping, found a list"),
+    ],
+)
+def test_labels_of_a_receiver_are_refused_with_their_reason(labels, expected):
+    (problem,) = refusal(receiver(f"labels: {labels}"))
+    assert problem.endswith(expected)
+
+
 def test_a_receivers_name_stands_once():
     problems = refusal("route: {receiver: a}\nreceivers: [{name: a}, {name: a}]")
     assert problems == ['alertmanager.yml:2:31: the receiver name "a" is not unique']

@@ -93,13 +93,6 @@ def test_a_section_about_alertmanagers_own_process_is_told_and_not_refused(key):
     assert load(f"{key}:\n{ROUTE}").warnings == (), "nothing is said, so nothing is told"
 
 
-@pytest.mark.parametrize("key", sorted(not_yet.RECEIVER))
-def test_a_key_of_receivers_that_is_not_honoured_yet_is_named_as_that(key):
-    text = ROUTE.replace("name: a", f"name: a, {key}: {{x: y}}")
-    assert refusal(text) == [f'alertmanager.yml:2:23: receiver "a": {key}: {WORDS}']
-    assert refusal_of_all(text) == []
-
-
 def test_it_is_told_beside_what_is_wrong():
     problems = refusal(f"global: {{webex_api_url: 'http://a', resolve_timeout: x}}\n{ROUTE}")
     assert [problem.partition(" ")[0] for problem in problems] == ["alertmanager.yml:1:10:", "alertmanager.yml:1:54:"]

@@ -19,7 +19,7 @@ def test_its_alerts_arrive(peers: Peers) -> None:
     (alert,) = peers.eventually(sent, until=bool)
     assert alert["labels"] == {"alertname": "AlwaysOn", "cluster": "peer", "severity": "warning"}
     assert alert["annotations"] == {"summary": "the value is 1"}
-    assert alert["receivers"] == [{"name": "warnings"}]
+    assert alert["receivers"] == [{"name": "warnings", "labels": {"name": "warnings"}}]
     assert "/graph?g0.expr=vector" in alert["generatorURL"]
     left = datetime.fromisoformat(alert["endsAt"]) - datetime.fromisoformat(alert["updatedAt"])
     # Four times the longer of its evaluation interval and its resend delay.

@@ -16,6 +16,8 @@ from tests.stories.world import World
 from tests.web.asking import ask, ask_well
 from tocsin.core.inhibition import InhibitRule, InhibitSource
 from tocsin.core.intervals import TimeInterval, TimeRange
+from tocsin.core.receivers import Receiver
+from tocsin.core.routing import RouteSpec, build_tree
 from tocsin.web.api import answer
 from tocsin.web.http import Request
 
@@ -120,8 +122,82 @@ def test_what_has_ended_by_itself_is_not_listed(world: World) -> None:
 
 
 def test_receivers_stand_in_the_configuration_s_order(world: World) -> None:
-    listed = [each["name"] for each in ask_well(world, "GET", "/api/v2/receivers")]
-    assert listed == list(world.loaded.configuration.receivers)
+    listed = ask_well(world, "GET", "/api/v2/receivers")
+    assert [each["name"] for each in listed] == list(world.loaded.configuration.receivers)
+    assert [each["labels"] for each in listed] == [{"name": each["name"]} for each in listed]
+
+
+@pytest.fixture
+def labelled(world: World) -> World:
+    """A world in which alerts of the team db also go to a pager, and receivers have labels."""
+    configuration = world.loaded.configuration
+    root = build_tree(
+        RouteSpec(
+            receiver="team",
+            routes=(
+                RouteSpec(receiver="pager", matchers=(equal("team", "db"),), continue_=True),
+                RouteSpec(receiver="team"),
+            ),
+        )
+    )
+    receivers = {
+        "team": Receiver("team", labels={"name": "team", "owner": "web", "kind": "chat"}),
+        "pager": Receiver("pager", labels={"name": "pager", "owner": "db", "kind": "pager"}),
+    }
+    world.configure(replace(configuration, root=root, receivers=receivers))
+    return world
+
+
+TEAM = {"name": "team", "labels": {"name": "team", "owner": "web", "kind": "chat"}}
+PAGER = {"name": "pager", "labels": {"name": "pager", "owner": "db", "kind": "pager"}}
+
+
+def test_every_answer_that_names_a_receiver_has_its_labels(labelled: World) -> None:
+    assert ask_well(labelled, "GET", "/api/v2/receivers") == [TEAM, PAGER]
+    (alert,) = ask_well(labelled, "GET", "/api/v2/alerts?filter=team=db")
+    assert alert["receivers"] == [PAGER, TEAM]
+    groups = ask_well(labelled, "GET", "/api/v2/alerts/groups?filter=team=db")
+    assert [group["receiver"] for group in groups] == [PAGER, TEAM]
+    assert [group["alerts"][0]["receivers"] for group in groups] == [[PAGER, TEAM]] * 2
+
+
+ALL = ["Backup", "DiskFull", "Latency", "SlowDisk"]
+RECEIVER_MATCHERS = {
+    "its owner": (['owner="db"'], "", ["pager"], ["Backup"]),
+    "its name": (["name=team"], "", ["team"], ALL),
+    "an expression, of the whole value": (["kind=~cha|pager"], "", ["pager"], ["Backup"]),
+    "an expression that is not to match": (["owner!~d."], "", ["team"], ALL),
+    "a label that is absent": (['region=""'], "", ["team", "pager"], ALL),
+    "a label that nobody has": (['region!=""'], "", [], []),
+    "several, which one receiver has to meet": (["owner=db", "kind=chat"], "", [], []),
+    "several that one meets": (["owner=db", "kind=pager"], "", ["pager"], ["Backup"]),
+    "another receiver than `receiver` names": (["owner=db"], "team", ["pager"], []),
+    "the receiver that `receiver` names": (["owner=db"], "pa.*", ["pager"], ["Backup"]),
+}
+
+
+@pytest.mark.parametrize(
+    ("matchers", "receiver", "receivers", "expected"), RECEIVER_MATCHERS.values(), ids=RECEIVER_MATCHERS.keys()
+)
+def test_receiver_matchers_select_by(
+    labelled: World, matchers: list[str], receiver: str, receivers: list[str], expected: list[str]
+) -> None:
+    query = "&".join(f"receiver_matchers={quote(matcher)}" for matcher in matchers)
+    listed = ask_well(labelled, "GET", f"/api/v2/receivers?{query}")
+    assert [each["name"] for each in listed] == receivers
+    if receiver:
+        query += f"&receiver={quote(receiver)}"
+    assert names(ask_well(labelled, "GET", f"/api/v2/alerts?{query}")) == expected
+    groups = ask_well(labelled, "GET", f"/api/v2/alerts/groups?{query}")
+    assert sorted({alert["labels"]["alertname"] for group in groups for alert in group["alerts"]}) == expected
+    assert {group["receiver"]["name"] for group in groups} <= set(receivers)
+
+
+@pytest.mark.parametrize("path", ["/api/v2/alerts", "/api/v2/alerts/groups", "/api/v2/receivers"])
+def test_receiver_matchers_that_are_none_are_refused(world: World, path: str) -> None:
+    response = ask(world, "GET", f"{path}?receiver_matchers=name%3Dteam&receiver_matchers=owner")
+    message = "bad matcher format: 'owner' (expected for example severity=\"critical\")"
+    assert (response.status, response.value) == (400, message)
 
 
 def test_the_status_shows_no_secret(world: World) -> None:

@@ -20,7 +20,6 @@ from .receivers import name_and_context
 
 # What an Alertmanager says of itself while it runs. No alert depends on it, so it is told, and no reason to refuse.
 WITHOUT_EFFECT = words("tracing event_recorder")
-RECEIVER = words("labels")
 GLOBAL = words(
     """
     jira_api_url
@@ -84,7 +83,7 @@ def _refuse_in_receiver(reading: Reading, path: Path) -> None:
     receiver = _at(reading, path)
     _, context = name_and_context(receiver, path)
     without_sender = {key for key, model in INTEGRATIONS.items() if not model.kind.honoured}
-    _refuse_keys(reading, path, RECEIVER | without_sender, context)
+    _refuse_keys(reading, path, frozenset(without_sender), context)
     for key, model in INTEGRATIONS.items():
         blocks = receiver.get(key) if isinstance(receiver, dict) and model.kind.honoured else None
         for index in range(len(blocks) if isinstance(blocks, list) else 0):

@@ -1,13 +1,14 @@
 """`receivers:`: who can be told, and by what.
 
 Secrets are references: clear ones are refused unless the environment allows them, which is for one's own machine
-(law 12). What each integration takes stands in integrations/.
+(law 12). What each integration takes stands in integrations/. Every receiver has a label `name`, which is its name.
 
 Source: https://prometheus.io/docs/alerting/latest/configuration/#receiver
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import Field, create_model
@@ -24,6 +25,12 @@ from .values import Blocks, FilledText, LabelMap
 class _ReceiverKeys(Block):
     name: FilledText
     labels: LabelMap = Field(default_factory=dict)
+
+    @classmethod
+    def between(cls, found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        labels, name = found.get("labels"), str(found.get("name", ""))
+        if isinstance(labels, dict) and str(labels.get("name", name)) != name:
+            yield "labels", f"labels: name is always the receiver's own name, {name!r}"
 
 
 _BLOCKS: dict[str, Any] = dict.fromkeys(INTEGRATIONS, (Blocks, None))

@@ -1,20 +1,22 @@
-"""Alertmanager's API v2, but for the silences: status, receivers, alerts, groups of alerts.
+"""Alertmanager's API v2, but for silences and receivers: status, alerts, groups of alerts.
 
 Source: https://github.com/prometheus/alertmanager/blob/main/api/v2/api.go
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..core.matchers import Pattern, matches_all
+from ..core.matchers import matches_all
+from ..core.receivers import Receiver
 from ..core.routing import Route
 from ..pipeline.standing import Standing, StandingGroup, group_standing, list_standing
 from .http import Request, Response
+from .receivers import receiver_view, wanted_receivers
 from .redaction import without_secrets
-from .serving import ALERTMANAGER_VERSION, Api, flag, matchers_of, milliseconds, receiver_pattern
+from .serving import ALERTMANAGER_VERSION, Api, flag, matchers_of, milliseconds
 
 
 def status(api: Api, request: Request, now: datetime) -> Response:
@@ -40,29 +42,24 @@ def status(api: Api, request: Request, now: datetime) -> Response:
     )
 
 
-def receivers(api: Api, request: Request, now: datetime) -> Response:
-    """List the receivers, in the order of the configuration."""
-    configuration = api.configurations.current(now=now).configuration
-    return Response(200, [{"name": name} for name in configuration.receivers])
-
-
 def alerts(api: Api, request: Request, now: datetime) -> Response:
     """List what fires, by fingerprint."""
-    wanted, pattern = _filter(api, request), receiver_pattern(api, request)
+    wanted, to = _filter(api, request), wanted_receivers(api, request)
     configuration = api.configurations.current(now=now).configuration
-    listed = []
+    configured, listed = configuration.receivers, []
     for each in list_standing(api.board, configuration, now=now):
         names = receiver_names(each, configuration.root)
-        if wanted(each) and _goes_to(names, pattern):
-            listed.append(gettable(each, names, resolve_timeout=configuration.resolve_timeout, now=now))
+        if wanted(each) and any(to.takes(configured, name) for name in names):
+            listed.append(gettable(each, names, configured, resolve_timeout=configuration.resolve_timeout, now=now))
     return Response(200, listed)
 
 
 def groups(api: Api, request: Request, now: datetime) -> Response:
     """List the groups of what fires; one of which nothing is wanted is left out."""
-    wanted, pattern = _filter(api, request), receiver_pattern(api, request)
+    wanted, to = _filter(api, request), wanted_receivers(api, request)
     shows_muted = flag(request, "muted")
     configuration = api.configurations.current(now=now).configuration
+    configured = configuration.receivers
     standing = [each for each in list_standing(api.board, configuration, now=now) if wanted(each)]
 
     def view(group: StandingGroup) -> dict[str, Any]:
@@ -72,6 +69,7 @@ def groups(api: Api, request: Request, now: datetime) -> Response:
                 gettable(
                     each,
                     receiver_names(each, configuration.root),
+                    configured,
                     resolve_timeout=timeout,
                     muted_by=group.muted_by,
                     now=now,
@@ -79,7 +77,7 @@ def groups(api: Api, request: Request, now: datetime) -> Response:
                 for each in group.alerts
             ],
             "labels": dict(group.identity.labels),
-            "receiver": {"name": group.identity.receiver},
+            "receiver": receiver_view(configured, group.identity.receiver),
         }
 
     found = group_standing(standing, configuration, now=now)
@@ -88,7 +86,7 @@ def groups(api: Api, request: Request, now: datetime) -> Response:
         [
             view(group)
             for group in found
-            if _goes_to([group.identity.receiver], pattern) and (shows_muted or not group.muted_by)
+            if to.takes(configured, group.identity.receiver) and (shows_muted or not group.muted_by)
         ],
     )
 
@@ -96,6 +94,7 @@ def groups(api: Api, request: Request, now: datetime) -> Response:
 def gettable(
     standing: Standing,
     receivers: Sequence[str],
+    configured: Mapping[str, Receiver],
     *,
     resolve_timeout: timedelta,
     muted_by: Sequence[str] = (),
@@ -110,7 +109,7 @@ def gettable(
         "annotations": dict(alert.annotations),
         "endsAt": milliseconds(alert.ends_at or now + resolve_timeout),
         "fingerprint": alert.fingerprint,
-        "receivers": [{"name": name} for name in receivers],
+        "receivers": [receiver_view(configured, name) for name in receivers],
         "startsAt": milliseconds(alert.starts_at),
         "status": {
             "inhibitedBy": list(standing.inhibited_by),
@@ -142,7 +141,3 @@ def _filter(api: Api, request: Request) -> Callable[[Standing], bool]:
         return matches_all(matchers, each.alert.labels)
 
     return is_wanted
-
-
-def _goes_to(names: Sequence[str], pattern: Pattern | None) -> bool:
-    return pattern is None or any(pattern.fullmatch(name) for name in names)

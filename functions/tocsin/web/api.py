@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ..errors import ConflictError, SecretError, StoreError
-from . import alertmanager, explaining, incidents, prometheus, receiving, silences
+from . import alertmanager, explaining, incidents, prometheus, receivers, receiving, silences
 from .http import LARGEST_BODY_BYTES, Refused, Request, Response, check_size, split_path
 from .identities import EVERYTHING, Identity, Scope, Tokens, identify, read_tokens
 from .serving import Api, Endpoint
@@ -100,7 +100,7 @@ ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
     "/-/healthy": _WELL,
     "/-/ready": _WELL,
     "/api/v2/status": {"GET": Endpoint(alertmanager.status)},
-    "/api/v2/receivers": {"GET": Endpoint(alertmanager.receivers)},
+    "/api/v2/receivers": {"GET": Endpoint(receivers.receivers)},
     "/api/v2/alerts": {
         "GET": Endpoint(alertmanager.alerts),
         "POST": Endpoint(receiving.post_alerts, Scope.INGEST, LARGEST_BODY_BYTES),

@@ -68,10 +68,10 @@ def said(status: int, message: str) -> Refused:
     return Refused(status, message, value=message)
 
 
-def matchers_of(api: Api, request: Request) -> list[Matcher]:
-    """Return the matchers of `filter` parameters."""
+def matchers_of(api: Api, request: Request, parameter: str = "filter") -> list[Matcher]:
+    """Return the matchers of a parameter, which may be given several times. Raises Refused."""
     try:
-        return [parse_matcher(text, api.compile_pattern) for text in request.query.get("filter", ())]
+        return [parse_matcher(text, api.compile_pattern) for text in request.query.get(parameter, ())]
     except MatcherSyntaxError as error:
         raise said(400, str(error)) from None
 
