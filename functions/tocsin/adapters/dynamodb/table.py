@@ -1,16 +1,24 @@
 """Calls to the table, in Python values: conditions that fail become ConflictError, everything else StoreError.
 
-Items over 400 KB are refused by DynamoDB, so large values are compressed and split into parts of their own.
+Rules:
+- Items over 400 KB are refused by DynamoDB, so large values are compressed and split into parts of their own.
+- botocore tries again where DynamoDB is busy, but neither a transaction that was cancelled because somebody else was at
+  it, nor what a batch left undone: that is done here.
+- botocore's second try may find that its first was written after all, and its answer lost. What is written under a
+  condition carries a mark, by which a writer knows its own work.
 
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 """
 
 from __future__ import annotations
 
+import time
+import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +31,8 @@ Item = dict[str, Any]
 PART_BYTES = 300 * 1024
 TRANSACTION_ITEMS = 100
 BATCH_KEYS = 100
-_BATCH_ATTEMPTS = 5
+# Before each further try of what was cancelled or left undone.
+_WAITS_SECONDS = (0.05, 0.1, 0.2, 0.4)
 # A transaction may hold 4 MB; the rest is for keys, conditions and the coding.
 TRANSACTION_BYTES = 3 * 1024 * 1024
 DUE_INDEX = "due"
@@ -31,7 +40,11 @@ DUE_SHARD = "0"
 _CONFLICTS = frozenset({"ConditionalCheckFailedException", "TransactionConflictException"})
 # Why one action kept its transaction from being written; the other reasons are no other writer's doing.
 _CONFLICTING_ACTIONS = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
+# Reasons that are over in a moment: if a transaction was cancelled for these alone, it is tried again.
+_PASSING_ACTIONS = frozenset({"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 _WRITERS = 8
+# Who wrote an item last, where that was under a condition.
+_MARK = "mark"
 # These name the table inside.
 _WITHOUT_TABLE = frozenset({"transact_write_items", "batch_get_item"})
 
@@ -46,11 +59,12 @@ class Condition:
 
 
 class Table:
-    """The table; `client` makes the DynamoDB client when it is first needed."""
+    """The table; `client` makes the DynamoDB client when it is first needed, `wait` takes seconds."""
 
-    def __init__(self, name: str, client: Callable[[], Any]) -> None:
+    def __init__(self, name: str, client: Callable[[], Any], wait: Callable[[float], None] = time.sleep) -> None:
         self.name = name
         self._client = client
+        self._wait = wait
 
     def query(self, pk: str, *, prefix: str = "") -> Iterator[Item]:
         """Yield all items of a partition whose sort key begins so, page after page."""
@@ -106,25 +120,54 @@ class Table:
         """Yield the items of a partition that are there, of these sort keys, in no order."""
         for start in range(0, len(sks), BATCH_KEYS):
             keys = [key(pk, sk) for sk in sks[start : start + BATCH_KEYS]]
-            for _ in range(_BATCH_ATTEMPTS):
+            for seconds in (*_WAITS_SECONDS, 0.0):
                 answer = self.call("batch_get_item", RequestItems={self.name: {"Keys": keys, "ConsistentRead": True}})
                 yield from map(decode_all, answer["Responses"].get(self.name, ()))
                 keys = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
                 if not keys:
                     break
+                self._wait(seconds)
             else:
                 raise StoreError("batch_get_item: the table is too busy")
 
     def put(self, item: Item, condition: Condition | None = None) -> None:
-        self.call("put_item", Item=encode_all(item), **_condition_arguments(condition))
+        if condition is None:
+            self.call("put_item", Item=encode_all(item))
+            return
+        mark = _mark()
+        self._write_once(
+            "put_item",
+            (item["pk"], item["sk"], mark),
+            Item=encode_all({**item, _MARK: mark}),
+            **_condition_arguments(condition),
+        )
 
     def delete(self, pk: str, sk: str, condition: Condition | None = None) -> None:
         self.call("delete_item", Key=key(pk, sk), **_condition_arguments(condition))
 
     def update(self, pk: str, sk: str, expression: str, condition: Condition) -> None:
-        self.call(
-            "update_item", Key=key(pk, sk), UpdateExpression=expression, **_condition_arguments(condition, update=True)
+        mark = _mark()
+        marked = replace(
+            condition, names={**condition.names, "#mark": _MARK}, values={**condition.values, ":mark": mark}
         )
+        sets = "SET #mark = :mark"
+        expression = f"{sets}, {expression[4:]}" if expression.startswith("SET ") else f"{sets} {expression}"
+        self._write_once(
+            "update_item",
+            (pk, sk, mark),
+            Key=key(pk, sk),
+            UpdateExpression=expression,
+            **_condition_arguments(marked, update=True),
+        )
+
+    def _write_once(self, operation: str, work: tuple[str, str, str], **arguments: Any) -> None:
+        """Write under a condition; one that fails because the write itself had come through already is no conflict."""
+        try:
+            self.call(operation, **arguments)
+        except ConflictError as error:
+            pk, sk, mark = work
+            if not _was_tried_again(error) or (self.get(pk, sk) or {}).get(_MARK) != mark:
+                raise
 
     def transact(self, actions: Sequence[Mapping[str, Any]]) -> None:
         """Write all or nothing, at most 100 actions as made by the functions below."""
@@ -145,6 +188,16 @@ class Table:
         """Call the client. Raises ConflictError or StoreError."""
         if operation not in _WITHOUT_TABLE:
             arguments["TableName"] = self.name
+        for seconds in _WAITS_SECONDS:
+            try:
+                return self._call(operation, arguments)
+            except StoreError as error:
+                if not _is_passing(error):
+                    raise
+                self._wait(seconds)
+        return self._call(operation, arguments)
+
+    def _call(self, operation: str, arguments: Mapping[str, Any]) -> Any:
         try:
             return getattr(self._client(), operation)(**arguments)
         except ClientError as error:
@@ -156,11 +209,34 @@ class Table:
 
 
 def _is_conflict(error: ClientError) -> bool:
+    code, reasons = _reasons(error)
+    return code in _CONFLICTS or not reasons.isdisjoint(_CONFLICTING_ACTIONS)
+
+
+def _is_passing(error: StoreError) -> bool:
+    """Say whether DynamoDB wrote nothing, for reasons that another try in a moment may not meet again."""
+    if not isinstance(error.__cause__, ClientError):
+        return False
+    code, reasons = _reasons(error.__cause__)
+    return code == "TransactionConflictException" or (bool(reasons) and reasons <= _PASSING_ACTIONS)
+
+
+def _reasons(error: ClientError) -> tuple[str, frozenset[str]]:
+    """Return an error's code, and why the actions of a transaction were not done."""
     response: Mapping[str, Any] = error.response
     code = response.get("Error", {}).get("Code", "")
-    if code != "TransactionCanceledException":
-        return code in _CONFLICTS
-    return any(reason.get("Code") in _CONFLICTING_ACTIONS for reason in response.get("CancellationReasons", ()))
+    reasons = response.get("CancellationReasons", ()) if code == "TransactionCanceledException" else ()
+    return code, frozenset(reason.get("Code", "") for reason in reasons)
+
+
+def _was_tried_again(error: ConflictError) -> bool:
+    cause = error.__cause__
+    metadata = cause.response.get("ResponseMetadata", {}) if isinstance(cause, ClientError) else {}
+    return bool(metadata.get("RetryAttempts"))
+
+
+def _mark() -> str:
+    return uuid.uuid4().hex[:16]
 
 
 def put_action(item: Item, condition: Condition | None = None) -> dict[str, Any]:
