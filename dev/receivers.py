@@ -2,7 +2,7 @@
 
 with Receivers() as receivers:
     receivers.slack_url("warnings")     # a webhook's URL
-    receivers.pagerduty_url             # the Events API's
+    receivers.pagerduty_url             # the Events API's; pagerduty_v1_url is that of its older version
     receivers.slack_app_url             # the method that posts as an app; discord_url("ops"), teams_url("ops"),
                                         # telegram_url, opsgenie_url and webhook_url("ops") are the others'
     receivers.fail("/slack/warnings", status=429, headers={"Retry-After": "1"}, times=2)
@@ -25,6 +25,7 @@ from dev.receivers_answers import (
     DISCORD_PATH,
     OPSGENIE_PATH,
     PAGERDUTY_PATH,
+    PAGERDUTY_V1_PATH,
     SLACK_APP_PATH,
     SLACK_PATH,
     TAKERS,
@@ -37,7 +38,7 @@ from dev.receivers_answers import (
 from dev.receivers_chat import check_discord, check_teams, check_telegram
 from dev.receivers_email import check_email, check_parts
 from dev.receivers_opsgenie import check_opsgenie
-from dev.receivers_pagerduty import check_pagerduty
+from dev.receivers_pagerduty import check_pagerduty, check_pagerduty_v1
 from dev.receivers_slack import check_slack, check_slack_app
 from dev.receivers_webhook import check_webhook
 
@@ -48,6 +49,7 @@ __all__ = [
     "check_email",
     "check_opsgenie",
     "check_pagerduty",
+    "check_pagerduty_v1",
     "check_parts",
     "check_slack",
     "check_slack_app",
@@ -114,6 +116,10 @@ class Receivers:
     @property
     def pagerduty_url(self) -> str:
         return self.url + PAGERDUTY_PATH
+
+    @property
+    def pagerduty_v1_url(self) -> str:
+        return self.url + PAGERDUTY_V1_PATH
 
     def slack_url(self, channel: str) -> str:
         return f"{self.url}{SLACK_PATH}{channel}"

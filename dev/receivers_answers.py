@@ -12,11 +12,12 @@ from typing import Any
 
 from dev.receivers_chat import check_discord, check_teams, check_telegram
 from dev.receivers_opsgenie import check_opsgenie
-from dev.receivers_pagerduty import check_pagerduty
+from dev.receivers_pagerduty import check_pagerduty, check_pagerduty_v1
 from dev.receivers_slack import check_slack, check_slack_app
 from dev.receivers_webhook import check_webhook
 
 PAGERDUTY_PATH = "/pagerduty/v2/enqueue"
+PAGERDUTY_V1_PATH = "/pagerduty/generic/2010-04-15/create_event.json"
 SLACK_PATH = "/slack/"
 SLACK_APP_PATH = "/slack/api/"
 DISCORD_PATH = "/discord/"
@@ -83,6 +84,17 @@ def _take_pagerduty(rest: str, request: Request, number: int) -> Taken:
     return Taken("pagerduty", str(known.get("routing_key", "")), event, problems, answer)
 
 
+def _take_pagerduty_v1(rest: str, request: Request, number: int) -> Taken:
+    event, problems = check_pagerduty_v1(request.body)
+    known = event if isinstance(event, dict) else {}
+    if problems:
+        answer = _json(400, {"status": "invalid event", "message": "Event object is invalid", "errors": problems})
+    else:
+        key = known.get("incident_key")
+        answer = _json(200, {"status": "success", "message": "Event processed", "incident_key": key})
+    return Taken("pagerduty_v1", str(known.get("service_key", "")), event, problems, answer)
+
+
 def _take_discord(name: str, request: Request, number: int) -> Taken:
     message, problems = check_discord(request.body)
     refusal = _json(400, {"message": "Invalid Form Body", "code": 50035, "errors": problems})
@@ -131,6 +143,7 @@ TAKERS: Mapping[str, Callable[[str, Request, int], Taken]] = {
     SLACK_APP_PATH: _take_slack_app,
     SLACK_PATH: _take_slack,
     PAGERDUTY_PATH: _take_pagerduty,
+    PAGERDUTY_V1_PATH: _take_pagerduty_v1,
     DISCORD_PATH: _take_discord,
     TEAMS_PATH: _take_teams,
     TELEGRAM_PATH: _take_telegram,

@@ -1,13 +1,14 @@
-"""What PagerDuty's Events API v2 refuses.
+"""What PagerDuty's Events APIs refuse: version 2, and version 1 for service keys.
 
 Sources: https://developer.pagerduty.com/docs/send-alert-event
+https://raw.githubusercontent.com/PagerDuty/api-schema/main/reference/events-v1/openapiv3.json
 https://raw.githubusercontent.com/PagerDuty/api-schema/main/reference/events-v2/openapiv3.json
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,9 @@ SUMMARY_LENGTH = 1024
 ACTIONS = ("trigger", "acknowledge", "resolve")
 SEVERITIES = ("critical", "error", "warning", "info")
 _KEYS = frozenset({"routing_key", "event_action", "dedup_key", "payload", "images", "links", "client", "client_url"})
+_KEYS_V1 = frozenset(
+    {"service_key", "event_type", "incident_key", "description", "details", "client", "client_url", "contexts"}
+)
 _PAYLOAD_KEYS = frozenset(
     {"summary", "source", "severity", "timestamp", "component", "group", "class", "custom_details"}
 )
@@ -26,6 +30,15 @@ _PAYLOAD_KEYS = frozenset(
 
 def check_pagerduty(body: bytes) -> tuple[Any, list[str]]:
     """Return a request's event and everything that is wrong with it."""
+    return _checked(body, _event)
+
+
+def check_pagerduty_v1(body: bytes) -> tuple[Any, list[str]]:
+    """Return the event of a request to version 1 and everything that is wrong with it."""
+    return _checked(body, _event_v1)
+
+
+def _checked(body: bytes, check: Callable[[Mapping[str, Any]], Iterator[str]]) -> tuple[Any, list[str]]:
     try:
         event = json.loads(body)
     except ValueError as error:
@@ -33,7 +46,29 @@ def check_pagerduty(body: bytes) -> tuple[Any, list[str]]:
     if not isinstance(event, dict):
         return event, ["Event object is not an object"]
     problems = [f"{len(body)} bytes, {EVENT_BYTES} allowed"] if len(body) > EVENT_BYTES else []
-    return event, [*problems, *_event(event)]
+    return event, [*problems, *check(event)]
+
+
+def _event_v1(event: Mapping[str, Any]) -> Iterator[str]:
+    yield from (f"'{name}' is not a field of an event" for name in sorted(set(event) - _KEYS_V1))
+    kind, key, said = (event.get(name) for name in ("event_type", "incident_key", "description"))
+    if not isinstance(event.get("service_key"), str) or not event["service_key"]:
+        yield "Service key is missing or blank"
+    if kind not in ACTIONS:
+        yield "Event type is invalid"
+    if not isinstance(key, str) or not 0 < len(key) <= DEDUP_KEY_LENGTH:
+        yield f"Incident key is missing, or longer than {DEDUP_KEY_LENGTH} characters"
+    if not isinstance(said, str) or not said.strip():
+        yield "Description is missing or blank"
+    elif len(said) > SUMMARY_LENGTH:
+        yield f"Description is longer than {SUMMARY_LENGTH} characters"
+    if not isinstance(event.get("details", {}), dict):
+        yield "Details are not an object"
+    for name in ("client", "client_url"):
+        if name in event and (kind != "trigger" or not isinstance(event[name], str)):
+            yield f"{name} is not a text of a trigger"
+    if "client_url" in event and not _is_web(event["client_url"]):
+        yield "client_url is not a URL"
 
 
 def _event(event: Mapping[str, Any]) -> Iterator[str]:

@@ -215,6 +215,36 @@ def test_refusals(kind: Kind, response: Response, reason: FailureReason, retryab
     assert "hook/one" not in str(raised.value)
 
 
+TOO_MANY = '{"ok":false,"error_code":429,"description":"Too Many Requests","parameters":{"retry_after":%s}}'
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds", "waited"),
+    [
+        ({}, "7", 7.0),
+        ({"retry-after": "3"}, "7", 3.0),
+        ({}, "0", 0.0),
+        ({}, "-1", 0.5),
+        ({}, '"7"', 0.5),
+        ({}, "true", 0.5),
+        ({}, "null", 0.5),
+    ],
+)
+def test_telegram_says_in_the_body_how_long_to_wait(headers: dict[str, str], seconds: str, waited: float) -> None:
+    work, transport = outlets(
+        Response(429, headers, (TOO_MANY % seconds).encode()), Response(200, {}, SENT), secrets=ListedSecrets(TOKEN)
+    )
+    assert telegram.TelegramSender(work)(firing_single(Kind.TELEGRAM), now=NOW) == "message 42"
+    assert transport.clock.slept == [waited]
+
+
+def test_a_wait_that_telegram_asks_for_beyond_the_budget_is_left_to_what_is_above() -> None:
+    with pytest.raises(DeliveryError) as raised:
+        deliver(Kind.TELEGRAM, Response(429, {}, (TOO_MANY % 35).encode()))
+    assert (raised.value.reason, raised.value.retryable) == (FailureReason.RATE_LIMITED, True)
+    assert raised.value.retry_after_seconds == 35
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_settings_without_an_address_are_not_configured(kind: Kind) -> None:
     with pytest.raises(DeliveryError, match="is set") as raised:

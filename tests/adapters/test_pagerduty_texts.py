@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from dev.receivers import check_pagerduty
 from tests.adapters.samples import NOW, alert, notification
 from tests.adapters.scripted import ListedSecrets, outlets
@@ -13,7 +11,6 @@ from tests.golden import assert_golden_json
 from tocsin.adapters.http import Response, encode
 from tocsin.adapters.pagerduty import PagerdutySender, render
 from tocsin.core.receivers import Kind
-from tocsin.errors import DeliveryError, FailureReason
 
 PAGERDUTY = Kind.PAGERDUTY
 KEY = "a" * 32
@@ -76,10 +73,3 @@ def deliver(settings: dict[str, Any]) -> bytes:
 
 def test_labels_may_choose_the_service() -> None:
     assert b'"routing_key":"' + b"b" * 32 in deliver({"routing_key": "{{ .CommonLabels.key }}"})
-
-
-@pytest.mark.parametrize("key", ["service_key", "service_key_file"])
-def test_the_old_api_is_refused_in_those_words(key: str) -> None:
-    with pytest.raises(DeliveryError, match="Events API v1, which is not spoken") as raised:
-        deliver({key: "secret:pagerduty#old"})
-    assert raised.value.reason is FailureReason.NOT_CONFIGURED

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from textwrap import dedent
-from typing import Any
 
 import pytest
 import yaml
 
 from tests.config.files import ROUTE, load, refusal, refusal_of_all
-from tests.config.integration_blocks import FULL
+from tests.config.integration_blocks import EITHER, FULL
 from tocsin.config import not_yet
 from tocsin.config.alertmanager import _File
 from tocsin.config.blocks import INLINE_SECRETS
@@ -30,9 +29,6 @@ def in_receiver(key, block):
 def test_only_keys_that_the_format_knows_stand_in_the_lists():
     assert set(not_yet.WITHOUT_EFFECT) <= set(_File.keys())
     assert set(not_yet.GLOBAL) <= set(Global.keys())
-    assert all(kind.honoured for kind in not_yet.INTEGRATION), "what has no sender is in no list"
-    for model in INTEGRATIONS.values():
-        assert set(not_yet.INTEGRATION.get(model.kind, ())) <= set(model.keys())
 
 
 @pytest.mark.parametrize("key", WITHOUT_SENDER)
@@ -43,17 +39,21 @@ def test_an_integration_without_a_sender_is_named_as_that(key):
     assert problem.endswith(f'receiver "a": {key}: {WORDS}')
 
 
-KEYS = [(key, name) for key in WITH_SENDER for name in sorted(not_yet.INTEGRATION.get(INTEGRATIONS[key].kind, ()))]
+BLOCKS = [
+    *((key, FULL[key]) for key in WITH_SENDER),
+    *((key, block) for key in WITH_SENDER for block in EITHER.get(key, ())),
+    ("sns_configs", "{topic_arn: 'arn:aws:sns:eu-west-1:123456789012:a', use_aws_http_client: false}"),
+]
 
 
-@pytest.mark.parametrize(("key", "name"), KEYS)
-def test_a_key_that_is_not_honoured_yet_is_named_as_that(key, name):
-    full = yaml.safe_load(dedent(FULL[key]))
-    text = in_receiver(key, {name: full.get(name, "/a")})
-    expected = f'receiver "a", {key} 1: {name}: {WORDS}'
-    assert any(problem.endswith(expected) for problem in refusal(text, environment=ENVIRONMENT))
-    # Alertmanager takes it, but perhaps not alone.
-    assert not any("unknown key" in problem for problem in refusal_of_all(text))
+@pytest.mark.parametrize(("key", "block"), BLOCKS)
+def test_every_key_of_an_integration_with_a_sender_is_honoured(key, block):
+    given = yaml.safe_load(dedent(block))
+    problems = refusal(in_receiver(key, given), environment=ENVIRONMENT)
+    assert not any(WORDS in problem for problem in problems)
+    if not problems:
+        (integration,) = load(in_receiver(key, given), environment=ENVIRONMENT).receivers["a"].integrations
+        assert set(given) - {"send_resolved"} <= set(integration.settings)
 
 
 @pytest.mark.parametrize("key", sorted(not_yet.GLOBAL))
@@ -71,17 +71,6 @@ SECTIONS = {
     "tracing": "{endpoint: a}",
     "event_recorder": "{outputs: [{type: stdout}]}",
 }
-SMALLEST: dict[str, dict[str, Any]] = {
-    "slack_configs": {"api_url_file": "/a"},
-    "pagerduty_configs": {"routing_key_file": "/a"},
-    "email_configs": {"to": "a@example.com", "from": "b@example.com"},
-    "sns_configs": {"topic_arn": "arn:aws:sns:eu-west-1:123456789012:a"},
-    "webhook_configs": {"url": "http://a"},
-    "discord_configs": {"webhook_url_file": "/a"},
-    "msteamsv2_configs": {"webhook_url_file": "/a"},
-    "telegram_configs": {"bot_token_file": "/a", "chat_id": 1},
-    "opsgenie_configs": {"api_key_file": "/a"},
-}
 
 
 @pytest.mark.parametrize("key", sorted(not_yet.WITHOUT_EFFECT))
@@ -96,13 +85,6 @@ def test_a_section_about_alertmanagers_own_process_is_told_and_not_refused(key):
 def test_it_is_told_beside_what_is_wrong():
     problems = refusal(f"global: {{webex_api_url: 'http://a', resolve_timeout: x}}\n{ROUTE}")
     assert [problem.partition(" ")[0] for problem in problems] == ["alertmanager.yml:1:10:", "alertmanager.yml:1:54:"]
-
-
-@pytest.mark.parametrize("key", WITH_SENDER)
-def test_a_default_that_is_not_honoured_yet_reaches_no_sender(key):
-    (integration,) = load(in_receiver(key, SMALLEST[key])).receivers["a"].integrations
-    assert SMALLEST[key].items() <= integration.settings.items()
-    assert not set(integration.settings) & not_yet.INTEGRATION.get(integration.kind, frozenset())
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from ..core.wording import clip, one_line
 from ..errors import DeliveryError, FailureReason
 from .guarded import ForbiddenAddressError, guarded
 
-_AGAIN = frozenset({408, 429})
+_TIMED_OUT = 408
 _ANSWER_LENGTH = 300
 _ANSWER_BYTES = 64 * 1024
 _HIDDEN = "…"
@@ -102,7 +102,9 @@ class PooledTransport:
 class Http:
     """A transport with patience; `sleep`, `random` (0 to 1) and `monotonic` (seconds) are handed in.
 
-    Every request has a budget of its own; `until`, in monotonic seconds, is where all of them have to be over.
+    Every request has a budget of its own; `until`, in monotonic seconds, is where all of them have to be over. For
+    receivers with manners of their own, `rate_limited` are the statuses that say "too much", and `asked_wait` reads the
+    seconds to wait from an answer without Retry-After.
     """
 
     transport: Transport
@@ -113,6 +115,8 @@ class Http:
     budget_seconds: float = 20.0
     backoff_seconds: float = 0.5
     until: float | None = None
+    rate_limited: frozenset[int] = frozenset({429})
+    asked_wait: Callable[[Response], float | None] = lambda response: None
 
     def post_json(
         self, url: str, payload: Mapping[str, Any], *, now: datetime, headers: Mapping[str, str] | None = None
@@ -151,7 +155,24 @@ class Http:
             if not error.retryable:
                 raise
             return error
-        return _passing(response, request.url, now=now) or response
+        return self._passing(response, request.url, now=now) or response
+
+    def _passing(self, response: Response, url: str, *, now: datetime) -> DeliveryError | None:
+        """Return the error of an answer that may be another one in a moment."""
+        reason = FailureReason.SERVER_ERROR
+        if response.status in self.rate_limited:
+            reason = FailureReason.RATE_LIMITED
+        elif response.status == _TIMED_OUT:
+            reason = FailureReason.TIMEOUT
+        elif response.status < 500:
+            return None
+        wait = retry_after_seconds(response.headers.get("retry-after"), now=now)
+        return DeliveryError(
+            f"{redact(url)} answered {response.status}: {hide(response.text, url)}",
+            reason=reason,
+            retryable=True,
+            retry_after_seconds=self.asked_wait(response) if wait is None else wait,
+        )
 
     def _wait_seconds(self, error: DeliveryError, attempt: int) -> float:
         if error.retry_after_seconds is not None:
@@ -214,19 +235,6 @@ def retry_after_seconds(value: str | None, *, now: datetime) -> float | None:
         return None
     aware = instant if instant.tzinfo else instant.replace(tzinfo=UTC)
     return max(0.0, (aware - now).total_seconds())
-
-
-def _passing(response: Response, url: str, *, now: datetime) -> DeliveryError | None:
-    """Return the error of an answer that may be another one in a moment."""
-    if response.status not in _AGAIN and response.status < 500:
-        return None
-    reasons = {429: FailureReason.RATE_LIMITED, 408: FailureReason.TIMEOUT}
-    return DeliveryError(
-        f"{redact(url)} answered {response.status}: {hide(response.text, url)}",
-        reason=reasons.get(response.status, FailureReason.SERVER_ERROR),
-        retryable=True,
-        retry_after_seconds=retry_after_seconds(response.headers.get("retry-after"), now=now),
-    )
 
 
 def _transport_failure(error: Exception, url: str) -> DeliveryError:

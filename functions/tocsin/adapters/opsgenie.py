@@ -22,7 +22,7 @@ from ..errors import FailureReason
 from . import plain
 from .channel import Channel, Outlets
 from .http import JSON_HEADERS, Request, encode, hide, refused
-from .pagerduty import dedup_key
+from .pagerduty_contents import dedup_key
 from .texts import Texts
 
 API_URL = "https://api.opsgenie.com/"

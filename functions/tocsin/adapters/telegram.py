@@ -3,14 +3,14 @@
 Our own text is HTML, whatever `parse_mode` the settings' `message` is in. A message has at most 4,096 characters after
 its mark-up is taken away.
 
-Source: https://core.telegram.org/bots/api#sendmessage
+Sources: https://core.telegram.org/bots/api#sendmessage and #responseparameters
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from html import escape, unescape
@@ -50,7 +50,8 @@ def send(message: Mapping[str, Any], channel: Channel) -> str:
     """Post a message and return its id. Raises DeliveryError."""
     token = channel.secret("bot_token")
     url = f"{str(channel.settings.get('api_url') or API_URL).rstrip('/')}/bot{token}/sendMessage"
-    response = channel.post(url, {**message, "chat_id": _chat(channel)})
+    patient = replace(channel.http, asked_wait=_asked_wait)
+    response = patient.post_json(url, {**message, "chat_id": _chat(channel)}, now=channel.now)
     answer = _answer(response)
     if response.status == 200 and answer.get("ok"):
         return f"message {(answer.get('result') or {}).get('message_id', '')}".strip()
@@ -72,6 +73,13 @@ def _refusal(response: Response, answer: Mapping[str, Any], url: str, token: str
     # 404 is what an address with a wrong token is.
     is_refused = response.status in (401, 404) and answer.get("ok") is False
     return refused(response, url, said=said, reason=FailureReason.AUTH if is_refused else None)
+
+
+def _asked_wait(response: Response) -> float | None:
+    """Return the seconds that a 429 asks for: Telegram says them in the body, and in no header."""
+    parameters = _answer(response).get("parameters")
+    seconds = parameters.get("retry_after") if isinstance(parameters, dict) else None
+    return float(seconds) if type(seconds) is int and seconds >= 0 else None
 
 
 def _answer(response: Response) -> Mapping[str, Any]:

@@ -95,7 +95,6 @@ def read_alertmanager(
     if not honour_all:
         not_yet.refuse_all(reading)
         refuse_undeliverable(reading)
-        alerting = _honoured(alerting) if alerting else None
     problems.extend(reading.problems)
     return replace(alerting, warnings=tuple(reading.warnings)) if alerting else None
 
@@ -144,18 +143,3 @@ def _read(reading: Reading, files: Mapping[str, str]) -> Alerting | None:
         return found
     spec = RouteReader(reading, receivers, intervals).read(("route",))
     return found if reading.problems else replace(found, root=build_tree(spec))
-
-
-def _honoured(alerting: Alerting) -> Alerting:
-    """Return it without the defaults that nobody honours yet."""
-    receivers = {
-        name: replace(
-            receiver,
-            integrations=tuple(
-                replace(each, settings=not_yet.honoured_settings(each.kind, each.settings))
-                for each in receiver.integrations
-            ),
-        )
-        for name, receiver in alerting.receivers.items()
-    }
-    return replace(alerting, receivers=receivers)

@@ -1,18 +1,15 @@
 """What Alertmanager's format knows and Tocsin does not honour yet. Each line that goes makes it honoured.
 
 A file is read and checked as a whole first (alertmanager.py). Then what stands here and is set in it is refused in
-these words, because what is ignored silently is found out at night. Defaults that could not be honoured are left out
-of the settings, so that no sender ever sees one.
+these words, because what is ignored silently is found out at night.
 
 Integrations without a sender are in no list here: `Kind.honoured` says which can be sent (core/receivers.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from ..core.receivers import Kind
 from .blocks import Reading, words
 from .documents import Path
 from .integrations import INTEGRATIONS
@@ -30,12 +27,6 @@ GLOBAL = words(
     mattermost_webhook_url mattermost_webhook_url_file
     """
 )
-# Keys of integrations that have a sender.
-INTEGRATION: Mapping[Kind, frozenset[str]] = {
-    # Events API v1; PagerDuty takes no new integrations of that kind.
-    Kind.PAGERDUTY: words("service_key service_key_file"),
-    Kind.SNS: words("use_aws_http_client"),
-}
 
 _WORDS = "known to Alertmanager, not honoured by Tocsin yet"
 _NOTHING: tuple[Any, ...] = (None, [], {})
@@ -52,11 +43,6 @@ def refuse_all(reading: Reading) -> None:
     receivers = value.get("receivers")
     for index in range(len(receivers) if isinstance(receivers, list) else 0):
         _refuse_in_receiver(reading, ("receivers", index))
-
-
-def honoured_settings(kind: Kind, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an integration's settings without what is not honoured yet, which can only be defaults."""
-    return {key: value for key, value in settings.items() if key not in INTEGRATION.get(kind, ())}
 
 
 def _set_keys(value: Any) -> set[str]:
@@ -84,8 +70,3 @@ def _refuse_in_receiver(reading: Reading, path: Path) -> None:
     _, context = name_and_context(receiver, path)
     without_sender = {key for key, model in INTEGRATIONS.items() if not model.kind.honoured}
     _refuse_keys(reading, path, frozenset(without_sender), context)
-    for key, model in INTEGRATIONS.items():
-        blocks = receiver.get(key) if isinstance(receiver, dict) and model.kind.honoured else None
-        for index in range(len(blocks) if isinstance(blocks, list) else 0):
-            keys, here = INTEGRATION.get(model.kind, frozenset()), f"{context}, {key} {index + 1}"
-            _refuse_keys(reading, (*path, key, index), keys, here)
