@@ -38,6 +38,7 @@ class DynamoStore(
     """The adapters over one table, as one store."""
 
     def __init__(self, table: Table, client: Any) -> None:
+        DynamoRules.__init__(self, table)
         DynamoSilences.__init__(self, table, re.compile)
         self.table = table
         self.client = client

@@ -31,9 +31,9 @@ _NUMBERS = itertools.count()
 
 @dataclass(slots=True)
 class _Refusal:
-    """What one operation is answered, and how many more times; None lets it through and changes the answer."""
+    """What one operation is answered, and how many more times; None lets it through."""
 
-    answer: Callable[[], Mapping[str, Any]]
+    answer: Mapping[str, Any] | None
     left: int
 
 
@@ -70,7 +70,11 @@ class FaultyDynamo:
         """Answer with an error, after all tries of botocore's own, and write nothing."""
         more = {"CancellationReasons": [{"Code": reason} for reason in reasons]} if reasons else {}
         error = {"Error": {"Code": code, "Message": f"told to answer {code}"}, "ResponseMetadata": {}, **more}
-        self._refusals.setdefault(operation, []).append(_Refusal(lambda: error, times))
+        self._refusals.setdefault(operation, []).append(_Refusal(error, times))
+
+    def let_through(self, operation: str, *, times: int = 1) -> None:
+        """Do as is asked; what is refused after this comes later."""
+        self._refusals.setdefault(operation, []).append(_Refusal(None, times))
 
     def time_out(self, operation: str, *, times: int = FOR_EVER) -> None:
         """Answer nothing, and write nothing."""
@@ -108,7 +112,7 @@ class FaultyDynamo:
         for refusal in self._refusals.get(model.name, ()):
             if refusal.left > 0:
                 refusal.left -= 1
-                return _Status(400), refusal.answer()
+                return (_Status(400), refusal.answer) if refusal.answer else None
         return None
 
     def _before_send(self, event_name: str, request: Any, **_: Any) -> None:

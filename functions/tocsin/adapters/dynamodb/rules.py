@@ -1,9 +1,16 @@
-"""The durable state of rules: one partition, one item a rule, so that a tick reads all of it with one query."""
+"""The durable state of rules: one partition, one item a rule, so that a tick reads all of it with one query.
+
+A record over 300 KB has tails beside its head. They are written first, under a name that has the record's version and
+digest in it and that nobody reads yet; the head, written under its condition, makes them count. So a record may be
+larger than a transaction, and who reads while it is written finds the old one or the new one. Old tails are deleted
+after that.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,12 +18,15 @@ from typing import Any
 from ...core.labels import Fingerprint, Labels
 from ...core.notifications import encode, format_time, parse_time
 from ...core.rules import ActiveAlert, AlertState, RuleKey
+from ...errors import StoreError
 from ...ports import Health, RuleRecord
-from .table import Item, Table, at_version, epoch, has_expired, pack, part_key, put_action, split, unpack
+from .table import Item, Table, at_version, epoch, has_expired, pack, split, unpack
 
 PARTITION = "rules"
 # A rule without alerts is remembered this long, so that an evaluation that comes late still finds it newer.
 REMEMBERED_FOR = timedelta(days=2)
+_TAIL = "#tail"
+_READINGS = 5
 
 
 class DynamoRules:
@@ -24,20 +34,37 @@ class DynamoRules:
 
     def __init__(self, table: Table) -> None:
         self._table = table
+        # The tails that were seen of each record, to be deleted once they count no more.
+        self._tails: dict[RuleKey, set[str]] = {}
 
     def load_rules(self, *, now: datetime) -> Mapping[RuleKey, RuleRecord]:
         """Return every rule that is not simply inactive and long forgotten."""
         items = {item["sk"]: item for item in self._table.query(PARTITION)}
+        self._tails = _tails_of(items)
         return {
-            RuleKey(sk): _record(sk, item, items)
+            RuleKey(sk): self._whole(RuleKey(sk), item, items)
             for sk, item in items.items()
             if "parts" in item and not has_expired(item, now)
         }
 
+    def _whole(self, key: RuleKey, head: Item, items: Mapping[str, Item]) -> RuleRecord:
+        """Return a record with its tails; one that was written anew meanwhile is read again.
+
+        Where tails are missing for good, the rule begins anew: it must not keep the others from being evaluated.
+        """
+        for _ in range(_READINGS):
+            names = _tail_keys(key, head)
+            if all(name in items for name in names):
+                return _record(key, head, [items[name] for name in names])
+            head = self._table.get(PARTITION, key) or head
+            items = {item["sk"]: item for item in self._table.get_many(PARTITION, _tail_keys(key, head))}
+        return RuleRecord(key, error="a part of the record is missing: it begins anew", version=head["version"])
+
     def save_rule(self, record: RuleRecord, *, now: datetime) -> RuleRecord:
         written = replace(record, version=record.version + 1)
-        parts = split(pack(_text(record)))
-        head = _head(written, now=now) | {"data": parts[0], "parts": len(parts)}
+        text = _text(record)
+        data, *rest = split(pack(text))
+        head = _head(written, now=now) | {"data": data, "parts": 1 + len(rest), "digest": _digest(text)}
         # An expired item may still be there: its version then is not 0, and it must not stand in the way.
         condition = at_version(record.version)
         if record.version == 0:
@@ -47,15 +74,38 @@ class DynamoRules:
                 names={**condition.names, "#expires_at": "expires_at"},
                 values={":now": epoch(now)},
             )
-        if len(parts) == 1:
-            self._table.put(head, condition)
-        else:
-            tails: list[Item] = [
-                {"pk": PARTITION, "sk": part_key(record.key, number), "data": part}
-                for number, part in enumerate(parts[1:], start=1)
-            ]
-            self._table.transact([put_action(head, condition), *map(put_action, tails)])
+        names = _tail_keys(record.key, head)
+        tails = [{"pk": PARTITION, "sk": name, "data": part} for name, part in zip(names, rest, strict=True)]
+        self._table.each(self._table.put, tails)
+        self._table.put(head, condition)
+        self._forget_tails(record.key, head)
         return written
+
+    def _forget_tails(self, key: RuleKey, head: Item) -> None:
+        """Delete the tails that were there before: whoever wrote them has been read, or has lost."""
+        kept = set(_tail_keys(key, head))
+        old = sorted(self._tails.get(key, set()) - kept)
+        self._tails[key] = kept
+        try:
+            self._table.each(lambda name: self._table.delete(PARTITION, name), old)
+        except StoreError:
+            self._tails[key] = kept | set(old)  # the record is written; they cost only room
+
+
+def _tails_of(items: Mapping[str, Item]) -> dict[RuleKey, set[str]]:
+    found: dict[RuleKey, set[str]] = {}
+    for sk, item in items.items():
+        if "parts" not in item:
+            found.setdefault(RuleKey(sk.rpartition(_TAIL)[0]), set()).add(sk)
+    return found
+
+
+def _tail_keys(key: RuleKey, head: Item) -> list[str]:
+    return [f"{key}{_TAIL}{head['version']}.{head['digest']}.{number:04d}" for number in range(1, head["parts"])]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _head(record: RuleRecord, *, now: datetime) -> Item:
@@ -83,11 +133,11 @@ def _text(record: RuleRecord) -> str:
     )
 
 
-def _record(sk: str, item: Item, items: Mapping[str, Item]) -> RuleRecord:
-    data = b"".join(bytes(items[part_key(sk, number)]["data"]) for number in range(item["parts"]))
+def _record(key: RuleKey, item: Item, tails: Sequence[Item]) -> RuleRecord:
+    data = b"".join(bytes(part["data"]) for part in (item, *tails))
     alerts = json.loads(unpack(data))
     return RuleRecord(
-        key=RuleKey(sk),
+        key=key,
         active=_alerts(alerts["active"]),
         telling=_alerts(alerts["telling"]),
         health=Health(item["health"]),
