@@ -276,6 +276,19 @@ def test_a_hundred_and_fifty_resolved_alerts_are_dropped(store):
     assert loaded(store).alerts == by_fingerprint(alert("fires"))
 
 
+@pytest.mark.parametrize("count", [1, 150])
+def test_an_older_word_does_not_bring_back_what_was_told_to_be_over_and_dropped(store, count):
+    ended = [alert(f"{number:03d}", at=NOW + SECOND, ended=True) for number in range(count)]
+    before = told(store, *ended).group
+    store.commit(before, Flush(group=before, dropped=tuple(ended)), now=NOW + MINUTE)
+    for each in (alert("000"), alert(f"{count - 1:03d}")):
+        with pytest.raises(ConflictError):
+            store.tell(GROUP, [each], first_flush_at=NOW)
+    assert dict(loaded(store).alerts) == {}
+    again = alert("000", at=NOW + 2 * SECOND)
+    assert told(store, again).alerts == by_fingerprint(again)
+
+
 def test_a_hundred_and_fifty_cooldowns_are_kept(store):
     before = told(store).group
     cooldowns = {Fingerprint(f"{number:016x}"): Cooldown(NOW, NOW + MINUTE) for number in range(150)}
@@ -631,7 +644,7 @@ class RefusingClient:
 )
 def test_only_another_writers_success_is_a_conflict(reasons, is_conflict):
     """A conflict passes quietly, as somebody else did the work; anything else must be heard of."""
-    store = DynamoStore(Table("table", lambda: RefusingClient(reasons)), None)
+    store = DynamoStore(Table("table", lambda: RefusingClient(reasons), lambda seconds: None), None)
     with pytest.raises(StoreError) as caught:
         store.tell(GROUP, [alert()], first_flush_at=NOW)
     assert isinstance(caught.value, ConflictError) is is_conflict
@@ -645,7 +658,7 @@ def test_reading_and_losing_writes_nothing(table):
         table.load_group(GROUP.id, now=NOW)
         table.load_outbox(GROUP.id)
         table.overdue(before=NOW, limit=10)
-    assert set(calls) == {"Query"}
+    assert set(calls) == {"GetItem", "Query"}
     assert table.client.scan(TableName=table.table_name)["Items"] == store_before
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +25,8 @@ from tocsin.adapters.dynamodb import Table
 from tocsin.wiring import CLIENT_CONFIG
 
 FOR_EVER = 10**6
+# As wiring.CLIENT_CONFIG has it.
+TRIES = 3
 _NUMBERS = itertools.count()
 
 
@@ -119,7 +120,8 @@ class FaultyDynamo:
         silences = self._silences.get(event_name.rpartition(".")[2])
         token = json.loads(request.body).get("ClientRequestToken")
         if silences:
-            if silences.pop(0) and botocore_stubber(event_name, request).status_code == 200 and token:
+            answer = botocore_stubber(event_name, request) if silences.pop(0) else None
+            if answer is not None and answer.status_code == 200 and token:
                 self._done.add(token)
             raise ReadTimeoutError(endpoint_url="https://dynamodb.example.org")
         if token in self._done:
@@ -128,7 +130,7 @@ class FaultyDynamo:
 
     def _needs_retry(self, attempts: int, caught_exception: Exception | None, **_: Any) -> int | None:
         """Try again as botocore does, without its waits."""
-        again = caught_exception is not None and attempts < CLIENT_CONFIG.retries["total_max_attempts"]
+        again = caught_exception is not None and attempts < TRIES
         return 0 if again else None
 
     def _after_call(self, model: Any, parsed: dict[str, Any], **_: Any) -> None:
@@ -149,11 +151,7 @@ def faulty_dynamodb() -> Iterator[FaultyDynamo]:
 def items_of(store: DynamoStore) -> dict[tuple[str, str], Mapping[str, Any]]:
     """Return all that is in the store's table by its keys, without the writers' marks."""
     pages = store.client.get_paginator("scan").paginate(TableName=store.table_name)
-    found = {}
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
     for item in (item for page in pages for item in page["Items"]):
         found[item["pk"]["S"], item["sk"]["S"]] = {name: value for name, value in item.items() if name != "mark"}
     return found
-
-
-def slug(text: str) -> str:
-    return re.sub(r"\W+", "-", text)

@@ -39,6 +39,7 @@ from ..ports import (
 LEASE = timedelta(seconds=70)
 SILENCES_KEPT_FOR = timedelta(days=5)
 INGESTED_KEPT_FOR = timedelta(minutes=15)
+DROPPED_FOR = timedelta(hours=1)
 
 
 @dataclass(slots=True)
@@ -62,6 +63,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.rules: dict[RuleKey, RuleRecord] = {}
         self.groups: dict[GroupId, _Group] = {}
+        self.dropped: dict[tuple[GroupId, Fingerprint], tuple[datetime, datetime]] = {}
         self.notifications: dict[str, str] = {}
         self.incidents: dict[IncidentId, Incident] = {}
         self.inhibitors: dict[Fingerprint, Alert] = {}
@@ -92,6 +94,9 @@ class MemoryStore:
         for alert in alerts:
             if alert.fingerprint in known and known[alert.fingerprint].updated_at > alert.updated_at:
                 raise ConflictError(f"group {identity.id} was told something newer of {alert.fingerprint}")
+            told_at, _ = self.dropped.get((identity.id, alert.fingerprint), (alert.updated_at, None))
+            if told_at > alert.updated_at:
+                raise ConflictError(f"group {identity.id} was told of the end of {alert.fingerprint}")
         stored = self.groups.setdefault(identity.id, _Group(Group(identity)))
         stored.alerts.update({alert.fingerprint: alert for alert in alerts})
         stored.group = replace(
@@ -126,8 +131,10 @@ class MemoryStore:
         self.writes += 1
         stored.group = replace(flush.group, version=before.version + 1)
         stored.cooldowns.update(flush.cooldowns)
+        self.dropped = {key: each for key, each in self.dropped.items() if each[1] > now}
         for alert in flush.dropped:
             del stored.alerts[alert.fingerprint]
+            self.dropped[before.identity.id, alert.fingerprint] = (alert.updated_at, now + DROPPED_FOR)
         for notification in flush.notifications:
             self.notifications[notification.id] = encode(as_json(notification))
             entry = _outbox_entry(before.identity.id, notification, now=now)

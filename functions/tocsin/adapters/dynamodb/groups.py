@@ -1,4 +1,8 @@
-"""Groups: record, alerts' copies, cooldowns and outbox in one partition each; whole notifications beside them."""
+"""Groups: record, alerts' copies, cooldowns and outbox in one partition each; whole notifications beside them.
+
+A query is no snapshot: what is written while it runs may be seen in part. So the record is read before its alerts, and
+whatever changes after that makes the commit conflict.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,7 @@ from ...core.notifications import (
 )
 from ...core.receivers import IntegrationKey
 from ...core.routing import GroupId, GroupIdentity
-from ...errors import ConflictError
+from ...errors import ConflictError, StoreError
 from ...ports import OutboxEntry, OutboxKind
 from . import incident_items
 from .table import (
@@ -37,7 +41,6 @@ from .table import (
     Item,
     Table,
     at_version,
-    delete_action,
     epoch,
     has_expired,
     pack,
@@ -52,6 +55,9 @@ from .table import (
 HEAD, ALERT, COOLDOWN, OUTBOX = "head", "alert#", "cooldown#", "outbox#"
 # Longer than any repeat is likely to be: what was told must be known when the alert comes back.
 KEPT_FOR = timedelta(days=14)
+# The end of a dropped alert is remembered longer than a function may stall: an older word must not bring it back.
+DROPPED_FOR = timedelta(hours=1)
+_READINGS = 5
 
 
 def partition(group: GroupId) -> str:
@@ -71,16 +77,23 @@ class DynamoGroups:
             self._table.transact([_plan_action(pk, identity, first_flush_at), *puts])
 
     def load_group(self, group: GroupId, *, now: datetime) -> GroupState | None:
-        items = {item["sk"]: item for item in self._table.query(partition(group))}
-        if HEAD not in items or has_expired(items[HEAD], now):
-            return None
+        for _ in range(_READINGS):
+            head = self._table.get(partition(group), HEAD)
+            if head is None or has_expired(head, now):
+                return None
+            items = {item["sk"]: item for item in self._table.query(partition(group))}
+            if (log := _whole_log(head, items)) is not None:
+                return self._state(head, log, items, now=now)
+        raise StoreError(f"group {group} is written again and again while it is read")
+
+    def _state(self, head: Item, log: Mapping[str, Any], items: Mapping[str, Item], *, now: datetime) -> GroupState:
         alerts = [
             alert_from_json(json.loads(item["alert"]))
             for sk, item in items.items()
-            if sk.startswith(ALERT) and not has_expired(item, now)
+            if sk.startswith(ALERT) and "alert" in item and not has_expired(item, now)
         ]
         return GroupState(
-            group=_group(items),
+            group=_group(head, log),
             alerts={alert.fingerprint: alert for alert in alerts},
             cooldowns={
                 Fingerprint(sk.removeprefix(COOLDOWN)): _cooldown(item)
@@ -120,15 +133,15 @@ class DynamoGroups:
         actions += map(put_action, cooldowns[:room])
         early += cooldowns[room:]
         room = max(TRANSACTION_ITEMS - len(actions), 0)
-        actions += [_drop_action(pk, alert) for alert in flush.dropped[:room]]
+        actions += [update_action(pk, *_drop(alert, now=now)) for alert in flush.dropped[:room]]
         self._table.each(self._table.put, early)
         self._table.transact(actions)
-        self._table.each(lambda alert: self._drop(pk, alert), flush.dropped[room:])
+        self._table.each(lambda alert: self._drop_late(pk, alert, now=now), flush.dropped[room:])
 
-    def _drop(self, pk: str, alert: Alert) -> None:
-        """Delete a resolved alert that found no room in the transaction; one that was told anew meanwhile stays."""
+    def _drop_late(self, pk: str, alert: Alert, *, now: datetime) -> None:
+        """Drop an alert that found no room in the transaction; one that was told anew meanwhile stays."""
         try:
-            self._table.delete(pk, ALERT + alert.fingerprint, _unchanged(alert))
+            self._table.update(pk, *_drop(alert, now=now))
         except ConflictError:
             return
 
@@ -225,10 +238,12 @@ def _head_items(group: Group, *, now: datetime) -> list[Item]:
         "incident": group.incident,
         "log": parts[0],
         "log_parts": len(parts),
+        "log_version": group.version,
         "expires_at": None if group.look_at else epoch(now + KEPT_FOR),
     }
     tails: list[Item] = [
-        {"pk": pk, "sk": part_key(HEAD, number), "log": part} for number, part in enumerate(parts[1:], start=1)
+        {"pk": pk, "sk": part_key(HEAD, number), "log": part, "log_version": group.version}
+        for number, part in enumerate(parts[1:], start=1)
     ]
     return [head, *tails]
 
@@ -274,11 +289,19 @@ def _log(data: Mapping[str, Any]) -> dict[IntegrationKey, Sent]:
     }
 
 
-def _group(items: Mapping[str, Item]) -> Group:
-    head = items[HEAD]
+def _whole_log(head: Item, items: Mapping[str, Item]) -> Mapping[str, Any] | None:
+    """Return the log that belongs to a record, empty where there is none yet; None where its parts are of another."""
+    if "log" not in head:
+        return {"sets": [], "entries": {}}
+    parts = [head, *(items.get(part_key(HEAD, number), {}) for number in range(1, head["log_parts"]))]
+    if any(part.get("log_version") != head["log_version"] for part in parts):
+        return None
+    log: Mapping[str, Any] = json.loads(unpack(b"".join(bytes(part["log"]) for part in parts)))
+    return log
+
+
+def _group(head: Item, log: Mapping[str, Any]) -> Group:
     identity = head["identity"]
-    parts = [items[part_key(HEAD, number)]["log"] for number in range(head.get("log_parts", 0))]
-    log = json.loads(unpack(b"".join(bytes(part) for part in parts))) if parts else {"sets": [], "entries": {}}
     return Group(
         identity=GroupIdentity(identity["receiver"], identity["route_key"], Labels(identity["labels"])),
         version=head["version"],
@@ -325,14 +348,14 @@ def _not_older(alert: Alert) -> Condition:
     )
 
 
-def _unchanged(alert: Alert) -> Condition:
-    return Condition(
-        "#updated_at = :updated_at", {"#updated_at": "updated_at"}, {":updated_at": sortable(alert.updated_at)}
+def _drop(alert: Alert, *, now: datetime) -> tuple[str, str, Condition]:
+    """Return the write that leaves of an alert only when it was told of last: sort key, expression, condition."""
+    unchanged = Condition(
+        "#updated_at = :updated_at",
+        {"#updated_at": "updated_at", "#alert": "alert", "#expires_at": "expires_at"},
+        {":updated_at": sortable(alert.updated_at), ":until": epoch(now + DROPPED_FOR)},
     )
-
-
-def _drop_action(pk: str, alert: Alert) -> dict[str, Any]:
-    return delete_action(pk, ALERT + alert.fingerprint, _unchanged(alert))
+    return ALERT + alert.fingerprint, "SET #expires_at = :until REMOVE #alert", unchanged
 
 
 def _cooldown_item(pk: str, key: Fingerprint, cooldown: Cooldown) -> Item:

@@ -243,10 +243,6 @@ def put_action(item: Item, condition: Condition | None = None) -> dict[str, Any]
     return {"Put": {"Item": encode_all(item), **_condition_arguments(condition)}}
 
 
-def delete_action(pk: str, sk: str, condition: Condition | None = None) -> dict[str, Any]:
-    return {"Delete": {"Key": key(pk, sk), **_condition_arguments(condition)}}
-
-
 def update_action(pk: str, sk: str, expression: str, condition: Condition) -> dict[str, Any]:
     return {
         "Update": {
