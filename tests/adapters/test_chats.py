@@ -223,7 +223,7 @@ TOO_MANY = '{"ok":false,"error_code":429,"description":"Too Many Requests","para
     [
         ({}, "7", 7.0),
         ({"retry-after": "3"}, "7", 3.0),
-        ({}, "0", 0.0),
+        ({}, "0", 0.5),
         ({}, "-1", 0.5),
         ({}, '"7"', 0.5),
         ({}, "true", 0.5),

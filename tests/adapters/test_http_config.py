@@ -91,8 +91,9 @@ def test_who_one_is(config: dict[str, Any], url: str, expected: str | None) -> N
 @pytest.mark.parametrize(
     "headers",
     [
-        {"X-Team": {"values": ["a"], "secrets": ["b"], "files": ["secret:x#team"]}},
-        {"X-Team": {"values": ["a", "b"]}, "files": {"X-Other": "secret:x#team"}},
+        {"X-Team": {"values": ["a"], "secrets": ["b"], "files": ["secret:x#team"]}, "X-Nothing": {}},
+        {"X-Team": {"values": ["a", "b"]}, "X-Other": {"files": ["secret:x#team"]}},
+        {"X-Team": {"values": ["a"]}, "x-team": {"secrets": ["b"]}, "x-other": {"files": ["secret:x#team"]}},
     ],
 )
 def test_headers(headers: dict[str, Any]) -> None:

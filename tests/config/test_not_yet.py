@@ -63,6 +63,28 @@ def test_a_key_of_global_that_is_not_honoured_yet_is_named_as_that(key):
     assert any(problem.endswith(f"global: {key}: {WORDS}") for problem in problems)
 
 
+ASSERTION = "{client_id: a, token_url: b, grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer'}"
+PLACES = [
+    ("global", f"global: {{http_config: {{oauth2: {ASSERTION}}}}}\n{ROUTE}"),
+    (
+        'receiver "a", webhook_configs 2',
+        f"""route: {{receiver: a}}
+receivers:
+- name: a
+  webhook_configs: [{{url: 'http://b'}}, {{url: 'http://b', http_config: {{oauth2: {ASSERTION}}}}}]
+""",
+    ),
+]
+
+
+@pytest.mark.parametrize(("place", "text"), PLACES)
+def test_a_client_that_signs_assertions_is_named_as_that(place, text):
+    assert refusal_of_all(text) == []
+    (problem,) = refusal(text)
+    assert f"{place}: http_config.oauth2: grant_type: {WORDS}" in problem
+    assert refusal(text.replace("urn:ietf:params:oauth:grant-type:jwt-bearer", "client_credentials")) == []
+
+
 SECTIONS = {
     "inhibit_rules": "[{}]",
     "time_intervals": "[{name: a}]",

@@ -11,7 +11,7 @@ from tests.config.files import ROUTE, refusal_of_all
     "text",
     [
         "tracing: {client_type: http, endpoint: a, sampling_fraction: 0.5, insecure: true, compression: gzip}",
-        "tracing: {endpoint: a, timeout: 5s, tls_config: {server_name: b}, headers: {headers: {x: y}}}",
+        "tracing: {endpoint: a, timeout: 5s, tls_config: {server_name: b}, headers: {authorization: {values: [y]}}}",
         "event_recorder: {outputs: [{type: file, path: a}, {type: stdout}]}",
         "event_recorder: {outputs: [{type: webhook, url: 'http://a', http_config: {proxy_url: a}, timeout: 1s}]}",
         "event_recorder: {outputs: [{type: webhook, url: 'http://a', workers: 2, max_retries: 3, retry_backoff: 1s}]}",

@@ -151,15 +151,12 @@ class ConfiguredTransport:
 
 
 def _headers(config: Mapping[str, Any], credentials: Credentials) -> dict[str, str]:
-    """Return `http_headers` by the header's name: values, secrets and references (`files`) to secrets."""
+    """Return `http_headers` by their names in lower case: their values, secrets and what `files` refer to."""
     found: dict[str, list[str]] = {}
-    for name, section in (config.get("http_headers") or {}).items():
-        for kind, values in section.items():
-            # By header (`X-Team: {values: [a]}`), or by section (`headers: {X-Team: a}`).
-            header, how = (name, kind) if isinstance(values, (list, tuple)) else (kind, name)
-            every = values if isinstance(values, (list, tuple)) else [values]
-            texts = [credentials.at(str(value)) if how == "files" else str(value) for value in every]
-            found.setdefault(str(header).lower(), []).extend(texts)
+    for name, header in (config.get("http_headers") or {}).items():
+        said = [*(header.get("values") or ()), *(header.get("secrets") or ())]
+        said += [credentials.at(str(reference)) for reference in header.get("files") or ()]
+        found.setdefault(str(name).lower(), []).extend(map(str, said))
     return {name: ", ".join(values) for name, values in found.items() if values}
 
 

@@ -79,7 +79,7 @@ def _asked_wait(response: Response) -> float | None:
     """Return the seconds that a 429 asks for: Telegram says them in the body, and in no header."""
     parameters = _answer(response).get("parameters")
     seconds = parameters.get("retry_after") if isinstance(parameters, dict) else None
-    return float(seconds) if type(seconds) is int and seconds >= 0 else None
+    return float(seconds) if type(seconds) is int and seconds > 0 else None
 
 
 def _answer(response: Response) -> Mapping[str, Any]:

@@ -8,13 +8,14 @@ Source: https://github.com/prometheus/common/blob/main/config/http_config.go and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 from .blocks import Block, secret_in_clear_text, words
-from .values import Flag, PlainTexts, Reference, ReferenceMap, Text, TextMap, TextsMap, describe
+from .values import IS_LIST, AnyMap, Flag, PlainTexts, Reference, Text, TextMap, TextsMap, describe
 
 _RESERVED_HEADERS = words(
     """
@@ -24,6 +25,9 @@ _RESERVED_HEADERS = words(
     x-amz-content-sha256
     """
 )
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_GRANT_BY_ASSERTION = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_SIGNATURES = ("RS256", "RS384", "RS512")
 _TLS_VERSIONS = ("TLS10", "TLS11", "TLS12", "TLS13")
 
 
@@ -33,7 +37,33 @@ def _tls_version(value: Any) -> str:
     return str(value)
 
 
+def _header_name(value: Any) -> str:
+    name = str(value)
+    if not _HEADER_NAME.fullmatch(name):
+        raise ValueError(f"not a valid name of a header: {name!r}")
+    return name
+
+
+def _own_header_name(value: Any) -> str:
+    name = _header_name(value)
+    if name.lower() in _RESERVED_HEADERS:
+        raise ValueError(f"the header {name!r} is not for a person to set")
+    return name
+
+
+def _header_value(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"expected text, found {describe(value)}")
+    # The value may be a secret, so it is not repeated.
+    if any(character in value for character in "\r\n\0"):
+        raise ValueError("expected a text on one line")
+    return str(value)
+
+
 TlsVersion = Annotated[str, BeforeValidator(_tls_version)]
+HeaderName = Annotated[str, BeforeValidator(_header_name)]
+OwnHeaderName = Annotated[str, BeforeValidator(_own_header_name)]
+HeaderValue = Annotated[str, BeforeValidator(_header_value)]
 
 
 class TlsConfig(Block):
@@ -124,43 +154,76 @@ class _Proxy(Block):
 
 
 class Oauth2(_Proxy):
-    secrets: ClassVar[Mapping[str, str]] = {"client_secret": "client_secret_file"}
-    at_most_one: ClassVar[tuple[tuple[str, ...], ...]] = (("client_secret", "client_secret_file", "client_secret_ref"),)
+    """A client that asks for tokens, by its secret or (jwt-bearer) by an assertion that it signs."""
+
+    secrets: ClassVar[Mapping[str, str]] = {
+        "client_secret": "client_secret_file",
+        "client_certificate_key": "client_certificate_key_file",
+    }
+    at_most_one: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("client_secret", "client_secret_file", "client_secret_ref"),
+        ("client_certificate_key", "client_certificate_key_file", "client_certificate_key_ref"),
+    )
     one_of: ClassVar[tuple[tuple[str, ...], ...]] = (("client_id",), ("token_url",))
 
     client_id: Text | None = None
     client_secret: Text | None = None
     client_secret_file: Reference | None = None
     client_secret_ref: Text | None = None
+    client_certificate_key_id: Text | None = None
+    client_certificate_key: Text | None = None
+    client_certificate_key_file: Reference | None = None
+    client_certificate_key_ref: Text | None = None
+    grant_type: Text | None = None
+    signature_algorithm: Text | None = None
+    iss: Text | None = None
+    audience: Text | None = None
+    claims: AnyMap | None = None
     scopes: PlainTexts | None = None
     token_url: Text | None = None
     endpoint_params: TextMap | None = None
     tls_config: TlsConfig | None = None
 
-
-class Headers(Block):
-    headers: TextMap | None = None
-    secret_headers: TextMap | None = None
-    files: ReferenceMap | None = None
-
     @classmethod
     def between(cls, found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        seen: set[str] = set()
-        for section in ("headers", "secret_headers", "files"):
-            here = found.get(section)
-            names = [str(name).lower() for name in here] if isinstance(here, dict) else []
-            for name in names:
-                if name in _RESERVED_HEADERS:
-                    yield section, f"{section}: the header {name!r} is not for a person to set"
-                if name in seen:
-                    yield section, f"{section}: the header {name!r} stands in more than one section"
-            seen.update(names)
+        yield from super().between(found)
+        is_signed, how = is_by_assertion(found), found.get("signature_algorithm")
+        if is_signed and how is not None and str(how) not in _SIGNATURES:
+            yield (
+                "signature_algorithm",
+                f"signature_algorithm: expected {', '.join(_SIGNATURES)}, found {describe(how)}",
+            )
+
+
+def is_by_assertion(oauth2: Mapping[str, Any]) -> bool:
+    """Say whether a client signs assertions rather than having a secret."""
+    return str(oauth2.get("grant_type")) == _GRANT_BY_ASSERTION
+
+
+class Header(Block):
+    """What one header says: values, secrets and what is read from references, in this order."""
+
+    values: Annotated[list[HeaderValue], IS_LIST] | None = None
+    # `secrets` is taken: it says of every block which of its keys hold some.
+    secret_values: Annotated[list[HeaderValue], IS_LIST] | None = Field(default=None, alias="secrets")
+    files: Annotated[list[Reference], IS_LIST] | None = None
 
     @classmethod
     def all_between(cls, found: Mapping[str, Any], *, allows_secrets: bool) -> Iterator[tuple[str, str]]:
         yield from super().all_between(found, allows_secrets=allows_secrets)
-        if "secret_headers" in found and not allows_secrets:
-            yield "secret_headers", secret_in_clear_text("secret_headers", "files: {HEADER: secret:NAME#KEY}")
+        if "secrets" in found and not allows_secrets:
+            yield "secrets", secret_in_clear_text("secrets", "files: [secret:NAME#KEY]")
+
+
+def _headers(value: Any) -> Any:
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a mapping of headers by their names, found {describe(value)}")
+    return {name: {} if header is None else header for name, header in value.items()}
+
+
+# Those of traces may have every name; those of requests must leave alone what is the connection's and `http_config`'s.
+Headers = Annotated[dict[HeaderName, Header], BeforeValidator(_headers)]
+OwnHeaders = Annotated[dict[OwnHeaderName, Header], BeforeValidator(_headers)]
 
 
 class HttpConfig(_Proxy):
@@ -175,7 +238,7 @@ class HttpConfig(_Proxy):
     tls_config: TlsConfig | None = None
     follow_redirects: Flag = True
     enable_http2: Flag = True
-    http_headers: Headers | None = None
+    http_headers: OwnHeaders | None = None
 
     @classmethod
     def between(cls, found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -187,7 +250,7 @@ class HttpConfig(_Proxy):
 
     def as_json(self) -> dict[str, Any]:
         """Return it as settings have it, a bearer token as the authorization that it is."""
-        values = self.model_dump(exclude_none=True)
+        values = self.model_dump(by_alias=True, exclude_none=True)
         token = {
             "credentials": values.pop("bearer_token", None),
             "credentials_file": values.pop("bearer_token_file", None),

@@ -12,6 +12,7 @@ from typing import Any
 
 from .blocks import Reading, words
 from .documents import Path
+from .http_client import is_by_assertion
 from .integrations import INTEGRATIONS
 from .receivers import name_and_context
 
@@ -40,6 +41,7 @@ def refuse_all(reading: Reading) -> None:
     for key in sorted(_set_keys(value) & WITHOUT_EFFECT):
         reading.warn((key,), f"{key}: about an Alertmanager's own process; it has no effect here", at_key=True)
     _refuse_keys(reading, ("global",), GLOBAL, "global")
+    _refuse_assertions(reading, ("global",), "global")
     receivers = value.get("receivers")
     for index in range(len(receivers) if isinstance(receivers, list) else 0):
         _refuse_in_receiver(reading, ("receivers", index))
@@ -70,3 +72,16 @@ def _refuse_in_receiver(reading: Reading, path: Path) -> None:
     _, context = name_and_context(receiver, path)
     without_sender = {key for key, model in INTEGRATIONS.items() if not model.kind.honoured}
     _refuse_keys(reading, path, frozenset(without_sender), context)
+    for key in INTEGRATIONS.keys() - without_sender:
+        blocks = _at(reading, (*path, key))
+        for index in range(len(blocks) if isinstance(blocks, list) else 0):
+            _refuse_assertions(reading, (*path, key, index), f"{context}, {key} {index + 1}")
+
+
+def _refuse_assertions(reading: Reading, path: Path, context: str) -> None:
+    """Note an OAuth 2 client that signs assertions: that takes a library which nothing else needs."""
+    place = (*path, "http_config", "oauth2")
+    oauth2 = _at(reading, place)
+    if isinstance(oauth2, dict) and is_by_assertion(oauth2):
+        context = f"{context}: http_config.oauth2"
+        reading.problem((*place, "grant_type"), f"grant_type: {_WORDS} ({oauth2['grant_type']})", context=context)

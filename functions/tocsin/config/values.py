@@ -223,7 +223,6 @@ Texts = Annotated[list[FilledText], IS_LIST]
 PlainTexts = Annotated[list[Text], IS_LIST]
 TextMap = Annotated[dict[str, Text], BeforeValidator(_mapping)]
 TextsMap = Annotated[dict[str, PlainTexts], BeforeValidator(_mapping)]
-ReferenceMap = Annotated[dict[str, Reference], BeforeValidator(_mapping)]
 LabelMap = Annotated[dict[LabelName, Text], BeforeValidator(_mapping)]
 # Whatever YAML can say, as JSON says it.
 Anything = Annotated[Any, BeforeValidator(plain)]
