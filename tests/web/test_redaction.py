@@ -22,6 +22,15 @@ SECRETS = {
     ),
     "in a block": ("a:\n  credentials: |\n    SECRET\n    SECRET\nb: 1\n", "a:\n  credentials: <secret>\nb: 1\n"),
     "in a quoted key": ('{"bot_token": "SECRET"}', '{"bot_token": <secret>}'),
+    "that signs": ("oauth2: {client_certificate_key: SECRET}", "oauth2: {client_certificate_key: <secret>}"),
+    "a header's": (
+        '{X-A: {values: [a], secrets: [SECRET, "S]ECRET"], files: [b]}}',
+        "{X-A: {values: [a], secrets: [<secret>], files: [b]}}",
+    ),
+    "a header's, on lines of their own": (
+        "  X-A:\n    secrets:\n    - SECRET\n      - 'SECRET'\n    files: [b]\n",
+        "  X-A:\n    secrets: [<secret>]\n    files: [b]\n",
+    ),
     "in an address": ("proxy_url: http://ann:SECRET@proxy:3128", "proxy_url: http://<secret>@proxy:3128"),
 }
 

@@ -14,6 +14,7 @@ SECRET = "<secret>"
 # Keys that hold a secret, or a URL that is one. Those that end in _file, and those that hold references, are none.
 _KEYS = (
     *("[a-z_]*password", "[a-z_]*api_key", "[a-z_]*app_token", "[a-z_]*bot_token", "auth_secret", "client_secret"),
+    "client_certificate_key",
     *("credentials", "bearer_token", "bot_token", "app_token", "token", "user_key", "routing_key", "service_key"),
     *("api_secret", "secret_key", "access_key", "slack_api_url", "webhook_url", "api_url", "url", "key"),
 )
@@ -22,10 +23,18 @@ _BLOCK = re.compile(_KEY + r"[ \t]*[|>][+-]?[0-9]*[ \t]*\n(?P<lines>(?:(?:[ \t]+
 _VALUE = re.compile(
     _KEY + r"[ \t]+(?P<value>\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'|[^\s,{}\[\]#&*!|>][^\n,}]*)", re.MULTILINE
 )
+# The secrets of a header are a list: in brackets, or a line each.
+_SECRETS = r"(?P<before>(?:^|[\s{,])[\"']?secrets[\"']?[ \t]*:)"
+_LIST = re.compile(
+    _SECRETS
+    + r"(?:[ \t]*\[(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'|[^\]\"'])*\]|[ \t]*(?:#[^\n]*)?(?:\n[ \t]*-[ \t]+[^\n]*)+)",
+    re.MULTILINE,
+)
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s\"']+@")
 
 
 def without_secrets(text: str) -> str:
     """Return the text without the values of keys that hold secrets, and without credentials in URLs."""
+    text = _LIST.sub(rf"\g<before> [{SECRET}]", text)
     text = _BLOCK.sub(rf"\g<before> {SECRET}\n", text)
     return _CREDENTIALS.sub(f"{SECRET}@", _VALUE.sub(rf"\g<before> {SECRET}", text))
