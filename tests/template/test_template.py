@@ -59,7 +59,7 @@ ALLOWED_SERVICES = {
     "NotifySlackRole": {"dynamodb", "logs", "secretsmanager", "sqs"},
     "NotifyPagerdutyRole": {"dynamodb", "logs", "secretsmanager", "sqs"},
     "NotifyEmailRole": {"dynamodb", "logs", "secretsmanager", "ses", "sqs"},
-    "NotifyWebhookRole": {"dynamodb", "logs", "secretsmanager", "sns", "sqs"},
+    "NotifyWebhookRole": {"dynamodb", "logs", "secretsmanager", "sns", "sqs", "sts"},
     "ApiRole": {"dynamodb", "logs", "secretsmanager", "sqs"},
     "EvaluateScheduleRole": {"lambda"},
     "EscalationRole": {"lambda", "logs"},
@@ -208,6 +208,10 @@ def test_each_parameter_says_what_it_is_and_what_it_takes(name: str) -> None:
         ("EmailOncall", "a@example.org, b@example.org", True),
         ("EmailOncall", "a@example.org b@example.org", False),
         ("EmailFrom", "Tocsin <alerts@example.org>", False),
+        ("SnsRoleArns", "arn:aws:iam::123456789012:role/team/publish-alerts", True),
+        ("SnsRoleArns", "arn:aws:iam::123456789012:role/*", False),
+        ("SnsRoleArns", "*", False),
+        ("SnsRoleArns", "arn:aws:iam::123456789012:user/ann", False),
         ("AlertThresholdErrorRate", "0.05", True),
         ("AlertThresholdErrorRate", "5%", False),
         ("Stage", "Prod", False),
@@ -457,6 +461,7 @@ def test_a_role_does_to_the_table_what_its_function_needs_and_no_more(role: str)
         ("ReadEmailSecretPolicy", "HasEmailSecret", {"NotifyEmailRole"}),
         ("ReadWebhookSecretPolicy", "HasWebhookSecret", {"NotifyWebhookRole"}),
         ("PublishElsewherePolicy", "HasSnsTargets", {"NotifyWebhookRole"}),
+        ("AssumeSnsRolesPolicy", "HasSnsRoles", {"NotifyWebhookRole"}),
         (
             "ConfigPolicy",
             "HasConfigBucket",
@@ -469,6 +474,14 @@ def test_what_a_parameter_asks_for_is_granted_only_then(policy: str, condition: 
     resource = _plain(RESOURCES[policy])
     assert resource["Condition"] == condition
     assert {role["Ref"] for role in resource["Properties"]["Roles"]} == roles
+
+
+def test_exactly_the_roles_of_the_parameter_are_assumed() -> None:
+    (statement,) = (
+        statement for holder, statement in _statements() if "sts:AssumeRole" in _as_list(statement["Action"])
+    )
+    assert statement["Action"] == "sts:AssumeRole"
+    assert statement["Resource"] == {"Ref": "SnsRoleArns"}
 
 
 def test_mail_is_sent_only_as_the_sender() -> None:
