@@ -35,6 +35,7 @@ from .adapters.dynamodb import (
 from .adapters.powertools import PowertoolsLog
 from .adapters.prometheus import Clock, Prometheus, Signer, sigv4, without_credentials
 from .adapters.sqs import SqsTicks, SqsTimers
+from .core.redaction import Redaction
 from .errors import DeliveryError, FailureReason, SecretError, SettingsError
 from .pipeline.configurations import CurrentConfiguration, Source
 
@@ -219,7 +220,13 @@ class Application:
     def log(self) -> PowertoolsLog:
         # Also what is wrong with the settings is logged, so this cannot wait for them.
         namespace = self.variables.get("POWERTOOLS_METRICS_NAMESPACE") or "Tocsin"
-        return PowertoolsLog(self._function, namespace=namespace)
+        return PowertoolsLog(self._function, namespace=namespace, redaction=lambda: self.redaction)
+
+    @property
+    def redaction(self) -> Redaction:
+        """What log lines must not hold: as configured, where configuration was read in this sandbox."""
+        configurations = self.__dict__.get("configurations")
+        return configurations.redaction if configurations else Redaction()
 
     @contextmanager
     def invocation(self) -> Iterator[PowertoolsLog]:

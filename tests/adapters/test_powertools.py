@@ -14,6 +14,7 @@ import pytest
 from tests.functions.deployment import FUNCTIONS, TEMPLATE, reset_powertools
 from tests.functions.happenings import ROOT
 from tocsin.adapters.powertools import PowertoolsLog
+from tocsin.core.redaction import Redaction
 
 SOURCE = ROOT / "functions" / "tocsin"
 
@@ -45,6 +46,14 @@ def test_a_line_is_json_with_its_fields(capsys: pytest.CaptureFixture[str], leve
 def test_a_line_says_where_it_was_logged(capsys: pytest.CaptureFixture[str]):
     new_log().info("here")
     assert lines(capsys)[0]["location"].startswith("test_a_line_says_where_it_was_logged:")
+
+
+def test_no_line_holds_what_must_not_be_shown(capsys: pytest.CaptureFixture[str]):
+    log = PowertoolsLog("evaluate", redaction=lambda: Redaction(hidden=frozenset({"customer"})))
+    log.info("alert_changed", labels={"customer": "ann", "dsn": "pg://a:hunter2@db"}, error="password=hunter2")
+    (line,) = lines(capsys)
+    assert line["labels"] == {"customer": "[redacted]", "dsn": "pg://a:[redacted]@db"}
+    assert line["error"] == "password=[redacted]"
 
 
 TAKEN = [*logging.makeLogRecord({}).__dict__, "message", "asctime", "level", "location", "timestamp", "service"]

@@ -9,6 +9,7 @@ import pytest
 from tests.config.files import load, refusal
 from tocsin.core.configuration import Compatibility
 from tocsin.core.cooldowns import DEFAULT_COOLDOWN, cooldown_of
+from tocsin.core.redaction import Redaction
 from tocsin.core.silences import BroadnessRule
 
 FULL = """
@@ -208,3 +209,39 @@ def test_which_silences_are_too_broad():
 )
 def test_a_rule_about_silences_is_refused(text, message):
     assert message in str(refusal(tocsin=text))
+
+
+def test_what_is_redacted():
+    text = """
+redaction:
+  kinds: [passwords, cards]
+  patterns: ['EMP-[0-9]{4}']
+  labels: [customer]
+  keep: [dsn]
+"""
+    redaction = load(tocsin=text).redaction
+    assert redaction.pairs({"customer": "ann", "dsn": "password=hunter2", "a": "EMP-1234 ghp_" + "a1" * 18}) == {
+        "customer": "[redacted]",
+        "dsn": "password=hunter2",
+        "a": "[redacted] ghp_" + "a1" * 18,
+    }
+    assert load(tocsin="").redaction == Redaction()
+    assert load(tocsin="redaction: {kinds: []}").redaction.text("password=hunter2") == "password=hunter2"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[a]", "tocsin.yml:1:1: redaction: expected a mapping, found a list"),
+        (
+            "{kinds: [password]}",
+            "tocsin.yml:1:21: redaction: kinds: there is no kind 'password', did you mean 'passwords'?",
+        ),
+        ("{patterns: ['[']}", "tocsin.yml:1:24: redaction: patterns: not a valid RE2 pattern: '[' (missing ]: [)"),
+        ("{patterns: ['a*']}", "tocsin.yml:1:24: redaction: patterns: 'a*' also matches a text that is empty"),
+        ("{labels: [a], keep: [a]}", "tocsin.yml:1:26: redaction: keep: a is hidden by `labels` too"),
+        ("{pattern: [a]}", "tocsin.yml:1:13: redaction: unknown key 'pattern', did you mean 'patterns'?"),
+    ],
+)
+def test_redaction_that_cannot_be_read(text, said):
+    assert refusal(tocsin=f"redaction: {text}") == [said]

@@ -6,9 +6,12 @@ Source: https://docs.aws.amazon.com/powertools/python/latest/
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+from ..core.redaction import Redaction
 
 # The line that is logged is our caller's, not this module's.
 _CALLER = 3
@@ -25,23 +28,29 @@ _TAKEN = frozenset(logging.makeLogRecord({}).__dict__) | {
 
 
 class PowertoolsLog:
-    """Structured log and counters; counters are written by `flush`, once an invocation."""
+    """Structured log and counters; counters are written by `flush`, once an invocation.
 
-    def __init__(self, service: str, *, namespace: str = "Tocsin") -> None:
+    `redaction` gives what no line may hold: that of the configuration in force.
+    """
+
+    def __init__(
+        self, service: str, *, namespace: str = "Tocsin", redaction: Callable[[], Redaction] = Redaction
+    ) -> None:
         self._service = service
+        self._redaction = redaction
         self._namespace = namespace
         self._logger = Logger(service=service)
         self._metrics = Metrics(service=service, namespace=namespace)
         self._has_counted = False
 
     def info(self, event: str, **fields: object) -> None:
-        self._logger.info(event, extra=_named(fields), stacklevel=_CALLER)
+        self._logger.info(event, extra=self._shown(fields), stacklevel=_CALLER)
 
     def warning(self, event: str, **fields: object) -> None:
-        self._logger.warning(event, extra=_named(fields), stacklevel=_CALLER)
+        self._logger.warning(event, extra=self._shown(fields), stacklevel=_CALLER)
 
     def error(self, event: str, **fields: object) -> None:
-        self._logger.error(event, extra=_named(fields), stacklevel=_CALLER)
+        self._logger.error(event, extra=self._shown(fields), stacklevel=_CALLER)
 
     def count(self, metric: str, value: float = 1, **dimensions: str) -> None:
         """Count under the service alone, as alarms look at it, and under the dimensions as well where there are any."""
@@ -59,6 +68,6 @@ class PowertoolsLog:
             self._has_counted = False
             self._metrics.flush_metrics()
 
-
-def _named(fields: dict[str, object]) -> dict[str, object]:
-    return {f"{name}_" if name in _TAKEN else name: value for name, value in fields.items()}
+    def _shown(self, fields: dict[str, object]) -> dict[str, object]:
+        shown: dict[str, object] = self._redaction().value(fields)
+        return {f"{name}_" if name in _TAKEN else name: value for name, value in shown.items()}

@@ -61,6 +61,7 @@ def load_configuration(source: Mapping[str, bytes], *, environment: Mapping[str,
         resolve_timeout=alerting.resolve_timeout,
         compatibility=additions.compatibility,
         silence_breadth=additions.silence_breadth,
+        redaction=additions.redaction,
         warnings=_warnings(alerting, templates),
     )
 

@@ -4,6 +4,7 @@ rules               threshold rules (threshold_rules.py)
 cooldown, cooldowns how long an alert that fires again is not told again
 escalation          policies: who is told next when nobody acknowledges
 external_labels     what templates know as $externalLabels
+redaction           what must not leave: kinds of credentials, patterns, labels by name
 silences            which are too broad: without a label of required_labels, or for more than max_alerts alerts
 compatibility       `alertmanager` repeats its faults, notification for notification; `tocsin` is right
 """
@@ -22,12 +23,14 @@ from ..core.cooldowns import DEFAULT_COOLDOWN, CooldownRule
 from ..core.escalation import EscalationPolicy, Step
 from ..core.labels import ALERTNAME
 from ..core.matchers import Matcher, MatchType
+from ..core.redaction import Redaction
 from ..core.rules import Rule, RuleGroup
 from ..core.silences import BroadnessRule
 from ..errors import ConfigError, Problem
 from .blocks import Block, Reading, did_you_mean
 from .documents import Path, Scalar, read_document
 from .matching import read_matchers
+from .redaction import read_redaction
 from .substitution import ANY_NAME, Substitution
 from .threshold_rules import GROUP, ThresholdRule, check_templates, check_threshold_rule, compile_rule
 from .values import Blocks, Count, Duration, FilledText, LabelMap, Texts, describe
@@ -46,6 +49,7 @@ class _File(Block):
     cooldowns: Blocks = None
     escalation: Blocks = None
     external_labels: LabelMap = Field(default_factory=dict)
+    redaction: Blocks = None
     silences: Blocks = None
     compatibility: Annotated[Compatibility, BeforeValidator(_compatibility)] = Compatibility.TOCSIN
 
@@ -92,6 +96,7 @@ class Additions:
     cooldowns: tuple[CooldownRule, ...] = ()
     default_cooldown: timedelta = DEFAULT_COOLDOWN
     external_labels: Mapping[str, str] = field(default_factory=dict)
+    redaction: Redaction = field(default_factory=Redaction)
     silence_breadth: BroadnessRule = field(default_factory=BroadnessRule)
     compatibility: Compatibility = Compatibility.TOCSIN
 
@@ -141,6 +146,7 @@ class _Reader:
             cooldowns=(*own_cooldowns, *cooldowns),
             default_cooldown=_default_cooldown(file) if file else DEFAULT_COOLDOWN,
             external_labels=file.external_labels if file else {},
+            redaction=read_redaction(self.reading),
             silence_breadth=self._breadth(),
             compatibility=file.compatibility if file else Compatibility.TOCSIN,
         )

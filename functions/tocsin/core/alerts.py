@@ -22,7 +22,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alert; times are aware UTC datetimes, `ends_at` is None while it fires."""
+    """One alert; times are aware UTC datetimes, `ends_at` is None while it fires.
+
+    `known_as` is the fingerprint of one whose labels were redacted: it stays the one that it was.
+    """
 
     labels: Labels
     annotations: Mapping[str, str]
@@ -31,6 +34,7 @@ class Alert:
     ends_at: datetime | None = None
     generator_url: str = ""
     value: float | None = None
+    known_as: Fingerprint | None = None
 
     @property
     def name(self) -> str:
@@ -38,7 +42,7 @@ class Alert:
 
     @property
     def fingerprint(self) -> Fingerprint:
-        return fingerprint(self.labels)
+        return self.known_as or fingerprint(self.labels)
 
     def status_at(self, now: datetime) -> Status:
         """Return whether the alert fires or is resolved at an instant."""

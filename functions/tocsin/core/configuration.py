@@ -13,6 +13,7 @@ from .escalation import EscalationPolicy
 from .inhibition import InhibitRule
 from .intervals import TimeInterval
 from .receivers import Receiver
+from .redaction import Redaction
 from .routing import GroupIdentity, Route, identify_group, routes_for
 from .rules import Rule, RuleGroup
 from .silences import BroadnessRule
@@ -51,11 +52,23 @@ class Configuration:
     resolve_timeout: timedelta = DEFAULT_RESOLVE_TIMEOUT
     compatibility: Compatibility = Compatibility.TOCSIN
     silence_breadth: BroadnessRule = field(default_factory=BroadnessRule)
+    redaction: Redaction = field(default_factory=Redaction)
     warnings: tuple[str, ...] = ()
+    _receivers: Mapping[str, tuple[tuple[str, ...], ...]] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        found: dict[str, dict[tuple[str, ...], None]] = {}
+        for rule in self.rules():
+            found.setdefault(rule.name, {})[rule.receivers] = None
+        object.__setattr__(self, "_receivers", {name: tuple(each) for name, each in found.items()})
 
     def rules(self) -> tuple[Rule, ...]:
         """Return the alerting rules of all groups, in the order of the files."""
         return tuple(rule for group in self.rule_groups for rule in group.rules)
+
+    def receivers_of(self, name: str) -> tuple[tuple[str, ...], ...]:
+        """Return what each rule of a name says of its receivers, each saying once; none where there is no such rule."""
+        return self._receivers.get(name, ())
 
     def is_routed_to(self, group: GroupIdentity, alert: Alert) -> bool:
         """Say whether an alert belongs to a group as things are configured now.
@@ -63,6 +76,6 @@ class Configuration:
         The rule is known by the alert's name; of several rules of one name, one that leads there is enough. What is
         left of a rule that is gone stays where it is.
         """
-        receivers = {rule.receivers for rule in self.rules() if rule.name == alert.name} or {(), (group.receiver,)}
+        receivers = self.receivers_of(alert.name) or ((), (group.receiver,))
         routes = (route for names in receivers for route in routes_for(self.root, alert.labels, names))
         return any(identify_group(route, alert.labels) == group for route in routes)

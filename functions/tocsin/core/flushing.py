@@ -76,6 +76,7 @@ def _view(state: GroupState, around: Surroundings, incident: Incident | None, *,
         incident=incident,
         external_url=around.external_url,
         is_compatible=around.configuration.compatibility is Compatibility.ALERTMANAGER,
+        redaction=around.configuration.redaction,
         now=now,
     )
 
@@ -131,14 +132,15 @@ def _opened(
     if policy is None:
         return None
     identity = state.group.identity
+    shown, _ = around.configuration.redaction.alerts(alerts)
     return Incident(
         id=incident_id(identity.id, now),
         group=identity.id,
         receiver=identity.receiver,
         policy=policy.name,
         steps=policy.steps,
-        title=_title(alerts),
-        severity=highest_severity(alerts),
+        title=_title(shown),
+        severity=highest_severity(shown),
         opened_at=now,
     )
 

@@ -18,6 +18,7 @@ from typing import Any
 from .alerts import Alert, Status, presentation_order
 from .labels import Fingerprint, Labels, common
 from .receivers import Integration, IntegrationKey, Kind
+from .redaction import Redaction
 from .routing import GroupId, GroupIdentity
 
 # How many alerts travel in the message itself; the others are read from the table by its id (the claim check).
@@ -78,7 +79,10 @@ def reason_to_notify(
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What one integration is told, frozen: a retry sends these bytes under this id again."""
+    """What one integration is told, frozen: a retry sends these bytes under this id again.
+
+    What must not leave is redacted in it, that many values of its alerts.
+    """
 
     id: str
     seq: int
@@ -98,6 +102,7 @@ class Notification:
     truncated: int = 0
     route_labels: Mapping[str, str] = field(default_factory=dict)
     is_compatible: bool = False
+    redacted: int = 0
 
     @property
     def receiver(self) -> str:
@@ -126,30 +131,41 @@ def compose(
     external_url: str,
     route_labels: Mapping[str, str] | None = None,
     is_compatible: bool = False,
+    redaction: Redaction | None = None,
     now: datetime,
 ) -> Notification:
     """Return the notification for these alerts, firing ones first and in the order of presentation."""
     ordered = sorted(alerts, key=lambda alert: (alert.status_at(now) is Status.RESOLVED, presentation_order(alert)))
-    firing = [alert for alert in ordered if alert.status_at(now) is Status.FIRING]
+    shown, redacted = redaction.alerts(ordered) if redaction else (ordered, 0)
+    firing = [alert for alert in shown if alert.status_at(now) is Status.FIRING]
+    identity_labels = redaction.pairs(identity.labels) if redaction else dict(identity.labels)
     return Notification(
         id=notification_id(identity.id, integration.key, seq),
         seq=seq,
         group=identity.id,
-        group_key=identity.key,
+        group_key=_shown_key(identity, identity_labels),
         integration=integration,
         status=Status.FIRING if firing else Status.RESOLVED,
         reason=reason,
-        severity=highest_severity(firing or ordered),
+        severity=highest_severity(firing or shown),
         created_at=now,
         retry_after=retry_after,
-        alerts=tuple(ordered),
-        group_labels=dict(identity.labels),
+        alerts=tuple(shown),
+        group_labels=identity_labels,
         incident=incident,
         step=step,
         external_url=external_url,
         route_labels=dict(route_labels or {}),
         is_compatible=is_compatible,
+        redacted=redacted,
     )
+
+
+def _shown_key(identity: GroupIdentity, labels: Mapping[str, str]) -> str:
+    """Return the group's key; where its labels are redacted, with a sign that no other group has."""
+    if labels == dict(identity.labels):
+        return identity.key
+    return f"{identity.route_key}:{Labels(labels)}#{identity.id[:12]}"
 
 
 def highest_severity(alerts: Sequence[Alert]) -> str:
@@ -191,6 +207,7 @@ def as_json(notification: Notification) -> dict[str, Any]:
         "truncated": notification.truncated,
         "route_labels": dict(notification.route_labels),
         "is_compatible": notification.is_compatible,
+        **({"redacted": notification.redacted} if notification.redacted else {}),
     }
 
 
@@ -216,6 +233,7 @@ def alert_as_json(alert: Alert, *, now: datetime) -> dict[str, Any]:
         "updated_at": format_time(alert.updated_at),
         "generator_url": alert.generator_url,
         "value": None if alert.value is None else repr(alert.value),
+        **({"is_redacted": True} if alert.known_as else {}),
     }
 
 
@@ -229,6 +247,7 @@ def alert_from_json(data: Mapping[str, Any]) -> Alert:
         ends_at=parse_time(data["ends_at"]) if data["ends_at"] else None,
         generator_url=data["generator_url"],
         value=None if data["value"] is None else float(data["value"]),
+        known_as=Fingerprint(data["fingerprint"]) if data.get("is_redacted") else None,
     )
 
 
@@ -259,6 +278,7 @@ def from_json(data: Mapping[str, Any]) -> Notification:
         truncated=int(data["truncated"]),
         route_labels=dict(data.get("route_labels", {})),
         is_compatible=bool(data.get("is_compatible", False)),
+        redacted=int(data.get("redacted", 0)),
     )
 
 

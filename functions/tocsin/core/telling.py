@@ -21,6 +21,7 @@ from .labels import Fingerprint
 from .muting import MuteKind
 from .notifications import Notification, Reason, Sent, compose, reason_to_notify
 from .receivers import Integration, IntegrationKey, Receiver
+from .redaction import Redaction
 from .routing import Route
 
 _NOTHING_SENT = frozenset({Reason.NONE, Reason.ACKNOWLEDGED, Reason.MUTED})
@@ -36,6 +37,7 @@ class View:
     incident: Incident | None
     external_url: str
     is_compatible: bool
+    redaction: Redaction
     now: datetime
 
     def known(self, told: frozenset[Fingerprint], status: Status) -> frozenset[Fingerprint]:
@@ -194,5 +196,6 @@ def _compose(
         external_url=view.external_url,
         route_labels=view.route.labels,
         is_compatible=view.is_compatible,
+        redaction=view.redaction,
         now=view.now,
     )

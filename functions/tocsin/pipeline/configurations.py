@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from ..core.configuration import Configuration
+from ..core.redaction import Redaction
 from ..errors import ConfigError
 from ..ports import LoadedConfiguration, Log
 
@@ -63,6 +64,11 @@ class CurrentConfiguration:
             self._loaded = self._load()
             self._checked_at = now
         return self._loaded
+
+    @property
+    def redaction(self) -> Redaction:
+        """Return what must not be shown, as far as it is known without reading anything."""
+        return self._loaded.configuration.redaction if self._loaded else Redaction()
 
     def _is_stale(self, now: datetime) -> bool:
         return self._checked_at is None or now - self._checked_at >= REFRESH_INTERVAL

@@ -251,3 +251,5 @@ def _report(world: Dispatcher, flush: Flush, incident: Incident | None) -> None:
     for change, which in (("incident_opened", flush.opened), ("incident_closed", flush.closed)):
         if which is not None:
             world.log.info(change, incident=which.id, title=which.title, policy=which.policy)
+        if notification.redacted:
+            world.log.count("ValuesRedacted", notification.redacted)

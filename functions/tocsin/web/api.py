@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from ..core.redaction import Redaction
 from ..errors import ConflictError, SecretError, StoreError
 from . import alertmanager, explaining, incidents, prometheus, receivers, receiving, silences
 from .http import LARGEST_BODY_BYTES, Refused, Request, Response, check_size, split_path
@@ -28,7 +29,10 @@ def answer(api: Api, request: Request, *, now: datetime) -> Response:
         if endpoint.scope is not None:
             request = replace(request, identity=_admit(api, request, endpoint.scope, now))
         check_size(request.body, endpoint.body_bytes)
-        return endpoint.answer(api, request, now)
+        response = endpoint.answer(api, request, now)
+        if endpoint.shows_alerts:
+            return replace(response, value=_redaction(api, now).value(response.value))
+        return response
     except Refused as refused:
         return refused.response
     except ConflictError as error:
@@ -36,6 +40,14 @@ def answer(api: Api, request: Request, *, now: datetime) -> Response:
     except StoreError as error:
         api.desk.log.error("store_failed", error=str(error))
         return Refused(503, "the table could not be read or written: try again").response
+
+
+def _redaction(api: Api, now: datetime) -> Redaction:
+    """Return what must not be shown; who takes an incident is answered also where no configuration can be read."""
+    try:
+        return api.configurations.current(now=now).configuration.redaction
+    except Exception:  # the log of whoever read it says why
+        return Redaction()
 
 
 def trusted(request: Request, name: str = "") -> Request:
@@ -102,10 +114,10 @@ ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
     "/api/v2/status": {"GET": Endpoint(alertmanager.status)},
     "/api/v2/receivers": {"GET": Endpoint(receivers.receivers)},
     "/api/v2/alerts": {
-        "GET": Endpoint(alertmanager.alerts),
+        "GET": Endpoint(alertmanager.alerts, shows_alerts=True),
         "POST": Endpoint(receiving.post_alerts, Scope.INGEST, LARGEST_BODY_BYTES),
     },
-    "/api/v2/alerts/groups": {"GET": Endpoint(alertmanager.groups)},
+    "/api/v2/alerts/groups": {"GET": Endpoint(alertmanager.groups, shows_alerts=True)},
     "/api/v2/silences": {
         "GET": Endpoint(silences.list_silences),
         "POST": Endpoint(silences.post_silence, Scope.WRITE),
@@ -115,12 +127,14 @@ ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
         "DELETE": Endpoint(silences.delete_silence, Scope.WRITE),
     },
     "/alerts/webhook": {"POST": Endpoint(receiving.post_webhook, Scope.INGEST, LARGEST_BODY_BYTES)},
-    "/api/v1/rules": {"GET": Endpoint(prometheus.rules)},
-    "/api/v1/alerts": {"GET": Endpoint(prometheus.alerts)},
-    "/api/tocsin/v1/alerts": {"GET": Endpoint(incidents.alerts)},
-    "/api/tocsin/v1/explanations": {"GET": Endpoint(explaining.explanations)},
-    "/api/tocsin/v1/incidents": {"GET": Endpoint(incidents.list_incidents)},
-    "/api/tocsin/v1/incidents/{id}": {"GET": Endpoint(incidents.get_incident)},
-    "/api/tocsin/v1/incidents/{id}/acknowledge": {"POST": Endpoint(incidents.acknowledge, Scope.WRITE)},
-    "/api/tocsin/v1/incidents/{id}/resolve": {"POST": Endpoint(incidents.resolve, Scope.WRITE)},
+    "/api/v1/rules": {"GET": Endpoint(prometheus.rules, shows_alerts=True)},
+    "/api/v1/alerts": {"GET": Endpoint(prometheus.alerts, shows_alerts=True)},
+    "/api/tocsin/v1/alerts": {"GET": Endpoint(incidents.alerts, shows_alerts=True)},
+    "/api/tocsin/v1/explanations": {"GET": Endpoint(explaining.explanations, shows_alerts=True)},
+    "/api/tocsin/v1/incidents": {"GET": Endpoint(incidents.list_incidents, shows_alerts=True)},
+    "/api/tocsin/v1/incidents/{id}": {"GET": Endpoint(incidents.get_incident, shows_alerts=True)},
+    "/api/tocsin/v1/incidents/{id}/acknowledge": {
+        "POST": Endpoint(incidents.acknowledge, Scope.WRITE, shows_alerts=True)
+    },
+    "/api/tocsin/v1/incidents/{id}/resolve": {"POST": Endpoint(incidents.resolve, Scope.WRITE, shows_alerts=True)},
 }

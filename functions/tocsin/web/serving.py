@@ -56,11 +56,15 @@ Answerer = Callable[[Api, Request, datetime], Response]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """How a method of a path is answered, who may ask, and how large a body may be."""
+    """How a method of a path is answered, who may ask, and how large a body may be.
+
+    `shows_alerts` says that the answer holds labels and annotations, which are redacted.
+    """
 
     answer: Answerer
     scope: Scope | None = Scope.READ
     body_bytes: int = BODY_BYTES
+    shows_alerts: bool = False
 
 
 def said(status: int, message: str) -> Refused:
