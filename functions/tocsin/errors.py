@@ -2,6 +2,7 @@
 
 TocsinError
 ├── ConfigError          configuration that cannot be used: all problems at once, each with file and line
+├── ConfigUnreachableError  what is decided needs the newest configuration, and it cannot be read at this moment
 ├── SettingsError        an environment variable that is missing or wrong
 ├── EventError           an event that no handler understands
 ├── QueryError           the metrics endpoint did not give an answer that can be used
@@ -43,6 +44,10 @@ class ConfigError(TocsinError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class ConfigUnreachableError(TocsinError):
+    """The newest configuration is needed, and its files cannot be read at this moment."""
 
 
 class SettingsError(TocsinError):

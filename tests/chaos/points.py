@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -51,64 +51,47 @@ class Figures:
 
 
 Change = Callable[[World], object]
+Choose = Callable[[Sequence[Point]], Iterable[Point]]
 
 
-def live(
-    scenario: Scenario, interruptions: Interruptions, *, way: Way | None = None, change: Change | None = None
-) -> World:
-    """Live a scenario once; `change` is done to the world before anything happens in it."""
-    return _Stage(scenario, change).live(interruptions, redelivers=way is None or way.redelivers)
+def points_of(scenario: Scenario, ways: Iterable[Way] = WAYS) -> list[Point]:
+    """Return every point of a life: each of its calls, interrupted each way."""
+    calls = {redelivers: live(scenario, redelivers=redelivers)[1] for redelivers in (True, False)}
+    return [Point(number, call, way) for way in ways for number, call in enumerate(calls[way.redelivers])]
 
 
-@dataclass(slots=True)
-class _Stage:
-    """Where a scenario is lived; what interrupts it needs the world that is made only then."""
-
-    scenario: Scenario
-    change: Change | None = None
-    world: World | None = None
-
-    def live(self, interruptions: Interruptions, *, redelivers: bool) -> World:
-        scenario = self.scenario
-        self.world = World(scenario.configuration, whole=True, warm=scenario.warm, wrap=interruptions.wrap)
-        self.world.redelivers = redelivers
-        if self.change is not None:
-            self.change(self.world)
-        scenario.live(self.world)
-        return self.world
-
-    def here(self) -> World:
-        assert self.world is not None
-        return self.world
-
-
-def points_of(calls: Sequence[str], ways: Iterable[Way] = WAYS) -> list[Point]:
-    """Return every point of a life that makes these calls."""
-    return [Point(number, call, way) for way in ways for number, call in enumerate(calls)]
-
-
-def enumerate_points(
-    scenario: Scenario, choose: Callable[[Sequence[str]], Iterable[Point]] = points_of, *, change: Change | None = None
-) -> Figures:
-    """Live a scenario undisturbed, then once for each point that is chosen."""
-    undisturbed = Interruptions()
-    expected = look_back(live(scenario, undisturbed))
-    figures = Figures(scenario, calls=len(undisturbed.calls))
-    for point in choose(undisturbed.calls):
-        life = look_back(live_interrupted(scenario, point, change=change))
+def enumerate_points(scenario: Scenario, choose: Choose = list, *, change: Change | None = None) -> Figures:
+    """Live a scenario undisturbed, then once for each point that is chosen; `change` breaks the interrupted lives."""
+    expected = {redelivers: look_back(live(scenario, redelivers=redelivers)[0]) for redelivers in (True, False)}
+    figures = Figures(scenario, calls=len(live(scenario)[1]))
+    for point in choose(points_of(scenario)):
+        life = look_back(live(scenario, point, redelivers=point.way.redelivers, change=change)[0])
         may_repeat = may_arrive_twice(point.call, point.way)
-        figures.add(point, judge(expected, life, scenario.compared, may_repeat=may_repeat), life)
+        figures.add(point, judge(expected[point.way.redelivers], life, scenario.compared, may_repeat=may_repeat), life)
     return figures
 
 
-def live_interrupted(scenario: Scenario, point: Point, *, change: Change | None = None) -> World:
-    """Live a scenario with one call interrupted."""
-    stage = _Stage(scenario, change)
-    interruptions = point.way.interruptions(point.number, point.call, stage.here)
-    return stage.live(interruptions, redelivers=point.way.redelivers)
+def live(
+    scenario: Scenario, point: Point | None = None, *, redelivers: bool = True, change: Change | None = None
+) -> tuple[World, list[str]]:
+    """Live a scenario once, interrupted at a point; return the world as it is then, and the calls.
+
+    `change` is done to the world before anything happens in it.
+    """
+    worlds: list[World] = []
+    interruptions = (
+        point.way.interruptions(point.number, point.call, lambda: worlds[0]) if point is not None else Interruptions()
+    )
+    world = World(scenario.configuration, whole=True, warm=scenario.warm, wrap=interruptions.wrap)
+    worlds.append(world)
+    world.redelivers = redelivers
+    if change is not None:
+        change(world)
+    scenario.live(world)
+    return world, interruptions.calls
 
 
-def spread(points: Sequence[Point], count: int) -> Iterator[Point]:
-    """Yield so many points, spread evenly over all."""
+def spread(points: Sequence[Point], count: int) -> list[Point]:
+    """Return so many points, spread evenly over all."""
     step = max(len(points) / count, 1.0)
-    yield from (points[int(position * step)] for position in range(min(count, len(points))))
+    return [points[int(position * step)] for position in range(min(count, len(points)))]

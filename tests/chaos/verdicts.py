@@ -20,9 +20,11 @@ from tocsin.core.alerts import Status
 from tocsin.core.notifications import Reason
 from tocsin.core.receivers import IntegrationKey, Kind
 from tocsin.core.routing import GroupId
+from tocsin.core.rules import AlertState
 
 Ear = tuple[GroupId, IntegrationKey]
 Content = tuple[Status, Reason, frozenset[str], frozenset[str]]
+Left = tuple[tuple[str, object], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Heard:
     frozen_at: datetime
     kind: Kind
     content: Content
+    # Each alert with its beginning: firing anew is news.
+    spells: frozenset[tuple[str, Status, datetime]]
 
     @property
     def facts(self) -> Iterator[tuple[str, Status]]:
@@ -47,7 +51,7 @@ class Life:
     """All that was heard, by ear and in order, and what the store holds at the end."""
 
     heard: Mapping[Ear, Sequence[Heard]]
-    left: tuple[object, ...]
+    left: Left
     told: str
 
 
@@ -61,20 +65,25 @@ def look_back(world: World) -> Life:
 
 def _heard(page: Page) -> Heard:
     note = page.notification
-    names: dict[Status, set[str]] = {Status.FIRING: set(), Status.RESOLVED: set()}
-    for alert in note.alerts:
-        names[alert.status_at(note.created_at)].add(name_of(alert))
-    content = (note.status, note.reason, frozenset(names[Status.FIRING]), frozenset(names[Status.RESOLVED]))
-    return Heard(page.at, note.id, note.created_at, note.integration.kind, content)
+    spells = frozenset((name_of(each), each.status_at(note.created_at), each.starts_at) for each in note.alerts)
+    firing = frozenset(name for name, status, _ in spells if status is Status.FIRING)
+    resolved = frozenset(name for name, status, _ in spells if status is Status.RESOLVED)
+    content = (note.status, note.reason, firing, resolved)
+    return Heard(page.at, note.id, note.created_at, note.integration.kind, content, spells)
 
 
-def _left(world: World) -> tuple[object, ...]:
+def _left(world: World) -> Left:
     """Return what must be the same at the end, whatever was interrupted: all but times and numbers."""
     store = world.store
-    active = {(key, alert, each.state) for key, record in store.rules.items() for alert, each in record.active.items()}
+    firing = {
+        (key, alert)
+        for key, record in store.rules.items()
+        for alert, each in record.active.items()
+        if each.state is AlertState.FIRING
+    }
     return (
         ("groups that somebody looks at", frozenset(store.active_groups())),
-        ("active alerts", frozenset(active)),
+        ("alerts that fire", frozenset(firing)),
         ("rules that are telling", sum(bool(record.telling) for record in store.rules.values())),
         ("outbox", sum(len(store.load_outbox(group)) for group in store.groups)),
         ("who inhibits", frozenset(each.fingerprint for each in store.load_inhibitors(now=world.now))),
@@ -197,13 +206,13 @@ def _news(heard: Iterable[Heard]) -> dict[str, list[tuple[datetime, Status]]]:
 
 
 def _count_nothing_new(heard: Iterable[Heard], verdict: Verdict) -> None:
-    known: dict[str, Status] = {}
+    known: dict[str, tuple[Status, datetime]] = {}
     for each in heard:
-        facts = dict(each.facts)
-        if each.content[1] is not Reason.REPEAT and all(known.get(name) is status for name, status in facts.items()):
+        told = {name: (status, starts_at) for name, status, starts_at in each.spells}
+        if each.content[1] is not Reason.REPEAT and all(known.get(name) == what for name, what in told.items()):
             verdict.doubled += 1
             verdict.problems.append(f"nothing new: {_shown(each)}")
-        known |= facts
+        known |= told
 
 
 def _repeats(heard: Iterable[Heard]) -> int:

@@ -184,6 +184,28 @@ def test_a_changed_configuration_tells_anew_where_alerts_belong_now(world: World
     world.expect_silence()
 
 
+def test_what_is_taken_by_the_old_routes_after_everything_was_told_anew_is_told_anew_too(world: World) -> None:
+    """Whoever takes alerts looks for a changed configuration once a minute."""
+    old = ingester(world)
+    world.configure(configuration(route=RouteSpec(receiver="boss"), receivers=[receiver("boss")]))
+    reroute = Rerouting(ingester(world))
+    reroute(world.loaded, now=world.now)
+    world.now += 50 * SECOND
+    ingest(old, [alert(world=world, ends=36_000)], now=world.now)
+    for _ in range(4):
+        world.now += 60 * SECOND
+        reroute(world.loaded, now=world.now)
+    world.advance(minutes=10)
+    world.expect_page("boss", Status.FIRING, Reason.FIRST, alerts=["Theirs"])
+    world.expect_silence()
+    reads = Interruptions()
+    reroute = Rerouting(ingester(world, reads.wrap(world.store)))
+    for _ in range(10):
+        reroute(world.loaded, now=world.now)
+        world.now += 60 * SECOND
+    assert len(reads.calls) == 3, "and then no more"
+
+
 def die() -> None:
     raise Died
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
 
-from tests.stories.configurations import MINUTE, configuration, policy, receiver, rule
+from tests.stories.configurations import MINUTE, configuration, equal, policy, receiver, rule
 from tests.stories.interruptions import Interruptions
 from tests.stories.world import START, World
 from tocsin.adapters.memory import LEASE, MemoryTimers
@@ -18,7 +19,7 @@ from tocsin.core.notifications import Reason, from_json
 from tocsin.core.receivers import Kind
 from tocsin.core.routing import GroupId, RouteSpec
 from tocsin.core.rules import Change
-from tocsin.errors import ConflictError, DeliveryError, StoreError
+from tocsin.errors import ConfigUnreachableError, ConflictError, DeliveryError, StoreError
 from tocsin.pipeline import dispatch, escalate, evaluate, notify
 from tocsin.ports import Claim, DeliveryState, LoadedConfiguration
 
@@ -213,6 +214,49 @@ def test_a_route_that_is_not_known_is_looked_for_in_the_newest_configuration():
     assert asked == [False, True]
     assert flush is not None
     assert [each.reason for each in flush.notifications] == [Reason.FIRST]
+
+
+@dataclass(slots=True)
+class Knowing:
+    """What a function that is warm knows, and what it finds when it asks for the newest."""
+
+    known: LoadedConfiguration
+    newest: LoadedConfiguration
+
+    def current(self, *, now, fresh=False):
+        return self.newest if fresh else self.known
+
+
+TO_DBA = configuration(
+    rule("DiskFull"),
+    route=RouteSpec(receiver="team", routes=(RouteSpec(receiver="dba", matchers=(equal("alertname", "DiskFull"),)),)),
+    receivers=[receiver("dba")],
+)
+
+
+def test_an_alert_is_held_to_be_gone_from_its_group_only_by_the_newest_configuration():
+    """A changed configuration has brought it here, and this function does not know of that yet."""
+    world = firing_world()
+    (group,) = world.store.active_groups()
+    lagging = Knowing(LoadedConfiguration(TO_DBA), world.loaded)
+    dispatcher = replace(world.dispatcher(), configurations=lagging)
+    flush = dispatch.run(dispatcher, group, at=world.now, now=world.now + MINUTE)
+    assert flush is not None
+    assert (len(flush.notifications), flush.dropped) == (1, ())
+
+
+@pytest.mark.parametrize("known", [TO_DBA, configuration(route=RouteSpec(receiver="boss"))], ids=["member", "route"])
+def test_nothing_is_held_to_be_gone_while_the_newest_configuration_cannot_be_read(known):
+    world = firing_world()
+    (group,) = world.store.active_groups()
+    unreachable = LoadedConfiguration(known, refused="the bucket answered 503", is_unreachable=True)
+    dispatcher = replace(world.dispatcher(), configurations=Knowing(unreachable, unreachable))
+    with suppress(ConfigUnreachableError):
+        dispatch.run(dispatcher, group, at=world.now, now=world.now + MINUTE)
+    assert [each.name for each in world.store.groups[group].alerts.values()] == ["DiskFull"]
+    dispatch.run(world.dispatcher(), group, at=world.now, now=world.now + 10 * MINUTE)
+    world.advance(minutes=10)
+    assert [page.notification.reason for page in world.pages] == [Reason.FIRST]
 
 
 # Escalate

@@ -43,7 +43,7 @@ from tocsin.core.receivers import IntegrationKey, Kind
 from tocsin.core.routing import GroupId
 from tocsin.core.rules import Sample
 from tocsin.core.silences import Change, Draft, SilenceId
-from tocsin.errors import DeliveryError, FailureReason, QueryError, StoreError
+from tocsin.errors import ConfigUnreachableError, DeliveryError, FailureReason, QueryError, StoreError
 from tocsin.pipeline import dispatch, escalate, evaluate, incidents, ingest, notify, silences
 from tocsin.pipeline.configurations import CurrentConfiguration
 from tocsin.ports import Configurations, LoadedConfiguration, RuleRecord
@@ -58,7 +58,7 @@ PATIENCE = 3
 # These know the group's key: the same event once more changes nothing at them.
 IDEMPOTENT = frozenset({Kind.PAGERDUTY, Kind.OPSGENIE})
 # Whatever an invocation may fail with on purpose.
-EXPECTED = (StoreError, DeliveryError, ServiceError, notify.DeliveryInProgressError)
+EXPECTED = (StoreError, DeliveryError, ServiceError, ConfigUnreachableError, notify.DeliveryInProgressError)
 
 
 class Died(BaseException):

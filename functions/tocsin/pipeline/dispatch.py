@@ -19,7 +19,7 @@ from ..core.inhibition import Inhibitors
 from ..core.muting import Muters
 from ..core.notifications import alert_from_json, message_json
 from ..core.routing import GroupId, Route, find_route
-from ..errors import ConflictError
+from ..errors import ConfigUnreachableError, ConflictError
 from ..ports import (
     Configurations,
     Escalations,
@@ -78,11 +78,11 @@ def _flush_once(world: Dispatcher, group: GroupId, *, now: datetime) -> Flush | 
     state = world.groups.load_group(group, now=now)
     if state is None:
         return None
-    route, loaded = _route_of(world, state.group, now=now)
+    route, loaded = _route_of(world, state, now=now)
     if route is None:
         _forget(world, state, now=now)
         return None
-    kept = _with_owed(world, _routed_here(state, loaded))
+    kept = _with_owed(world, state if loaded.is_unreachable else _routed_here(state, loaded))
     incident = _load_incident(world, state.group)
     muters = _load_muters(world, loaded.configuration, now=now)
     around = Surroundings(route, loaded.configuration, world.external_url, muters)
@@ -97,14 +97,20 @@ def _flush_once(world: Dispatcher, group: GroupId, *, now: datetime) -> Flush | 
     return flush
 
 
-def _route_of(world: Dispatcher, group: Group, *, now: datetime) -> tuple[Route | None, LoadedConfiguration]:
-    """Return the group's route; before one is held to be gone, the newest configuration is asked."""
-    identity = group.identity
+def _route_of(world: Dispatcher, state: GroupState, *, now: datetime) -> tuple[Route | None, LoadedConfiguration]:
+    """Return the group's route, None where it is gone; before it or a member is held to be, the newest is asked.
+
+    What tells groups may know a newer configuration than this function does: it would drop what has just been told.
+    Raises ConfigUnreachableError where the route is gone from what is known, and nothing newer can be read.
+    """
+    identity = state.group.identity
     loaded = world.configurations.current(now=now)
     route = find_route(loaded.configuration.root, identity.receiver, identity.route_key)
-    if route is None:
+    if route is None or _routed_here(state, loaded) is not state:
         loaded = world.configurations.current(now=now, fresh=True)
         route = find_route(loaded.configuration.root, identity.receiver, identity.route_key)
+    if route is None and loaded.is_unreachable:
+        raise ConfigUnreachableError(f"group {identity.id} has no route, as far as is known: {loaded.refused}")
     return route, loaded
 
 
@@ -246,10 +252,10 @@ def _report(world: Dispatcher, flush: Flush, incident: Incident | None) -> None:
             group_key=notification.group_key,
         )
         world.log.count("Notifications", integration=notification.integration.kind.value)
+        if notification.redacted:
+            world.log.count("ValuesRedacted", notification.redacted)
     for key, reason in flush.withheld.items():
         world.log.info("notification_withheld", integration=key, reason=reason.value)
     for change, which in (("incident_opened", flush.opened), ("incident_closed", flush.closed)):
         if which is not None:
             world.log.info(change, incident=which.id, title=which.title, policy=which.policy)
-        if notification.redacted:
-            world.log.count("ValuesRedacted", notification.redacted)

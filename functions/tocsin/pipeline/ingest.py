@@ -20,6 +20,7 @@ from ..core.merging import Posted, Received, RefusedAlertError, merge, receive
 from ..core.rules import AlertState
 from ..errors import ConflictError
 from ..ports import Configurations, Groups, Ingested, IngestedAlert, Inhibitors, LoadedConfiguration, Log, Rules, Timers
+from .configurations import REFRESH_INTERVAL
 from .placing import place, receivers_of, tell_groups
 
 ATTEMPTS = 5
@@ -27,6 +28,8 @@ ATTEMPTS = 5
 CHUNK = 50
 # An end that moves by less is not written down, and nor is one that moves by less than a quarter of what is left.
 LEAST_MOVE = timedelta(seconds=60)
+# Every function looks for a changed configuration after REFRESH_INTERVAL, and may take a request's time longer.
+SEEN_BY_ALL_WITHIN = 2 * REFRESH_INTERVAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +93,27 @@ def tell_anew(world: Ingester, loaded: LoadedConfiguration, *, now: datetime) ->
 
 
 class Rerouting:
-    """Tells anew what was sent to us when the configuration has changed, or when it cannot know whether it has."""
+    """Tells anew what was sent to us when the configuration has changed, or when it cannot know whether it has.
+
+    It looks again until whoever takes alerts must have seen the change too: until then they may still be told by the
+    old routes.
+    """
 
     def __init__(self, world: Ingester) -> None:
         self._world = world
         self._digest = ""
+        self._until: datetime | None = None
 
     def __call__(self, loaded: LoadedConfiguration, *, now: datetime) -> int:
-        if loaded.configuration.routes_digest == self._digest:
+        is_new = loaded.configuration.routes_digest != self._digest
+        if not is_new and self._until is None:
             return 0
         told = tell_anew(self._world, loaded, now=now)
         self._digest = loaded.configuration.routes_digest
+        if is_new:
+            self._until = now + SEEN_BY_ALL_WITHIN
+        elif self._until is not None and now >= self._until:
+            self._until = None
         return told
 
 
