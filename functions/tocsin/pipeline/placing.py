@@ -52,7 +52,7 @@ def tell_groups(timers: Timers, groups: Groups, placed: Iterable[Placed], *, now
 
 def receivers_of(configuration: Configuration, name: str) -> tuple[Receivers, ...]:
     """Return how alerts of a name are routed: as the rules of this name are; through the tree where there is none."""
-    return tuple(dict.fromkeys(rule.receivers for rule in configuration.rules() if rule.name == name)) or ((),)
+    return configuration.receivers_of(name) or ((),)
 
 
 def graph_link(graph_url: str, expr: str) -> str:
