@@ -128,7 +128,7 @@ TOO_MUCH: dict[str, tuple[Any, int, Any]] = {
     "a name is too long": ([{"labels": {"a" * 11: "1"}}], 400, 'label name "aaaaaaaaaaa…" is longer than 10 bytes'),
     "a value is too long": ([{"labels": {"a": "ü" * 11}}], 400, 'the value of label "a" is longer than 20 bytes'),
     "all of it is too large": (
-        [{"labels": {"a": "1"}, "annotations": {"b": "c" * 60}}],
+        [{"labels": {"a": "1" * 20, "b": "1" * 20}, "generatorURL": "http://" + "x" * 20}],
         400,
         "the alert is larger than 60 bytes",
     ),
@@ -139,6 +139,17 @@ TOO_MUCH: dict[str, tuple[Any, int, Any]] = {
 def test_it_is_too_much_when(world: World, body: Any, status: int, value: Any) -> None:
     response = ask(world, "POST", "/api/v2/alerts", body, limits=LIMITS)
     assert (response.status, response.value, stored(world)) == (status, value, [])
+
+
+def test_annotations_that_are_too_long_are_cut_and_the_alert_is_taken(world: World) -> None:
+    body = [{"labels": {"alertname": "A"}, "annotations": {"description": "long " * 100, "summary": "short"}}]
+    assert ask(world, "POST", "/api/v2/alerts", body, limits=Limits(alert_bytes=200)).status == 200
+    (found,) = stored(world)
+    assert found.alert.annotations["summary"] == "short"
+    cut = found.alert.annotations["description"]
+    assert cut.startswith("long long ")
+    assert cut.endswith("… (cut here: there were 500 characters)")
+    assert len(cut.encode()) < 200
 
 
 def test_a_large_body_is_for_alerts_only(world: World) -> None:

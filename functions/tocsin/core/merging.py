@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from .alerts import Alert, Status
 from .labels import Labels, quote
 from .matcher_syntax import Syntax, is_label_name
+from .sizes import fit_annotations, fit_labels, fit_link
 
 DEFAULT_RESOLVE_TIMEOUT = timedelta(minutes=5)
 
@@ -59,12 +60,12 @@ def receive(
     ends_at = _given(posted.ends_at)
     starts_at = _given(posted.starts_at) or ends_at or now
     alert = Alert(
-        labels=Labels(posted.labels),
-        annotations=dict(posted.annotations),
+        labels=Labels(fit_labels(posted.labels)),
+        annotations=dict(fit_annotations(posted.annotations)),
         starts_at=starts_at,
         updated_at=now,
         ends_at=ends_at or now + resolve_timeout,
-        generator_url=posted.generator_url,
+        generator_url=fit_link(posted.generator_url),
     )
     reason = next(_objections(alert, syntax), None)
     if reason is not None:

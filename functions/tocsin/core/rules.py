@@ -18,6 +18,7 @@ from typing import NewType
 from . import templates
 from .alerts import Alert
 from .labels import ALERTNAME, Fingerprint, Labels, fingerprint
+from .sizes import fit_annotations, fit_labels
 
 RuleKey = NewType("RuleKey", str)
 
@@ -224,8 +225,8 @@ def _pending_alert(rule: Rule, sample: Sample, *, now: datetime, context: Templa
             query=context.query,
         )
 
-    labels = Labels({**own, **{n: expand(t) for n, t in rule.labels.items()}, ALERTNAME: rule.name})
-    annotations = {name: expand(text) for name, text in rule.annotations.items()}
+    labels = Labels(fit_labels({**own, **{n: expand(t) for n, t in rule.labels.items()}, ALERTNAME: rule.name}))
+    annotations = fit_annotations({name: expand(text) for name, text in rule.annotations.items()})
     return ActiveAlert(labels, annotations, sample.value, AlertState.PENDING, active_at=now)
 
 

@@ -14,6 +14,7 @@ from ..core.alerts import Alert
 from ..core.configuration import Configuration
 from ..core.grouping import first_flush_at
 from ..core.routing import GroupIdentity, Route, identify_group, routes_for
+from ..core.sizes import fit_link
 from ..ports import Groups, Timers
 
 Receivers = Sequence[str]
@@ -57,4 +58,4 @@ def receivers_of(configuration: Configuration, name: str) -> tuple[Receivers, ..
 
 def graph_link(graph_url: str, expr: str) -> str:
     """Return where a person can look at an expression; empty where there is no such place."""
-    return f"{graph_url}/graph?g0.expr={quote(expr, safe='')}&g0.tab=1" if graph_url and expr else ""
+    return fit_link(f"{graph_url}/graph?g0.expr={quote(expr, safe='')}&g0.tab=1") if graph_url and expr else ""

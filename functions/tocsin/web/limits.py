@@ -1,14 +1,16 @@
 """How much is taken in one request: what one sender sends must neither fill the table nor outlast the function.
 
-Sizes are counted in bytes of UTF-8.
+Sizes are counted in bytes of UTF-8. Labels that are too long are refused, as they are what an alert is; annotations
+are cut.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from ..core.merging import Posted
+from ..core.sizes import fit_annotations
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,22 @@ def _excesses(limits: Limits, alert: Posted) -> Iterator[str]:
             yield f'label name "{name[:40]}…" is longer than {limits.name_bytes} bytes'
         if _size(value) > limits.value_bytes:
             yield f'the value of label "{name[:40]}" is longer than {limits.value_bytes} bytes'
-    size = _total(alert.labels) + _total(alert.annotations) + _size(alert.generator_url)
-    if size > limits.alert_bytes:
+    if _identity(alert) > limits.alert_bytes:
         yield f"the alert is larger than {limits.alert_bytes} bytes"
+
+
+def within(limits: Limits, alert: Posted) -> Posted:
+    """Return an alert that is not too large otherwise with as much of its annotations as there is room for."""
+    room = limits.alert_bytes - _identity(alert)
+    return (
+        alert
+        if _total(alert.annotations) <= room
+        else replace(alert, annotations=fit_annotations(alert.annotations, room))
+    )
+
+
+def _identity(alert: Posted) -> int:
+    return _total(alert.labels) + _size(alert.generator_url)
 
 
 def _total(pairs: Mapping[str, str]) -> int:

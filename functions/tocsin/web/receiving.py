@@ -16,7 +16,7 @@ from ..core.durations import parse_duration
 from ..core.merging import Posted
 from ..pipeline.ingest import ingest
 from .http import Refused, Request, Response
-from .limits import excess
+from .limits import excess, within
 from .reading import WRONG_TYPE, Body, read_body
 from .serving import Api, said
 
@@ -41,7 +41,7 @@ def take(api: Api, posted: Sequence[Posted], *, now: datetime, hold: timedelta |
     """Take what is within the limits and valid; whatever is refused makes the answer an error, as in Alertmanager."""
     if len(posted) > api.limits.alerts:
         raise Refused(413, f"{len(posted)} alerts in one request, at most {api.limits.alerts} are allowed")
-    small = [each for each in posted if not excess(api.limits, each)]
+    small = [within(api.limits, each) for each in posted if not excess(api.limits, each)]
     too_large = [reason for each in posted if (reason := excess(api.limits, each))]
     outcome = ingest(api.ingester, small, now=now, hold=hold)
     refused = [*too_large, *outcome.refused]
