@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from tests.chaos.scenarios import Scenario
 from tests.chaos.verdicts import Life, Verdict, judge, look_back
-from tests.chaos.ways import WAYS, Way, may_arrive_twice
+from tests.chaos.ways import Way, may_arrive_twice
 from tests.stories.interruptions import Interruptions
 from tests.stories.world import World
 
@@ -54,10 +54,10 @@ Change = Callable[[World], object]
 Choose = Callable[[Sequence[Point]], Iterable[Point]]
 
 
-def points_of(scenario: Scenario, ways: Iterable[Way] = WAYS) -> list[Point]:
+def points_of(scenario: Scenario) -> list[Point]:
     """Return every point of a life: each of its calls, interrupted each way."""
     calls = {redelivers: live(scenario, redelivers=redelivers)[1] for redelivers in (True, False)}
-    return [Point(number, call, way) for way in ways for number, call in enumerate(calls[way.redelivers])]
+    return [Point(number, call, way) for way in scenario.ways for number, call in enumerate(calls[way.redelivers])]
 
 
 def enumerate_points(scenario: Scenario, choose: Choose = list, *, change: Change | None = None) -> Figures:

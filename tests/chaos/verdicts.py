@@ -25,6 +25,9 @@ from tocsin.core.rules import AlertState
 Ear = tuple[GroupId, IntegrationKey]
 Content = tuple[Status, Reason, frozenset[str], frozenset[str]]
 Left = tuple[tuple[str, object], ...]
+INCIDENTS = "incidents"
+# A step that is due is told within this.
+PROMPT = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Life:
     heard: Mapping[Ear, Sequence[Heard]]
     left: Left
     told: str
+    taken_at: datetime | None = None
 
 
 def look_back(world: World) -> Life:
@@ -60,7 +64,9 @@ def look_back(world: World) -> Life:
     heard: dict[Ear, list[Heard]] = {}
     for page in world.pages:
         heard.setdefault((page.notification.group, page.notification.key), []).append(_heard(page))
-    return Life(heard, _left(world), world.told() if len(world.pages) < 20 else f"{len(world.pages)} pages")
+    return Life(
+        heard, _left(world), world.told() if len(world.pages) < 20 else f"{len(world.pages)} pages", world.taken_at
+    )
 
 
 def _heard(page: Page) -> Heard:
@@ -87,7 +93,7 @@ def _left(world: World) -> Left:
         ("rules that are telling", sum(bool(record.telling) for record in store.rules.values())),
         ("outbox", sum(len(store.load_outbox(group)) for group in store.groups)),
         ("who inhibits", frozenset(each.fingerprint for each in store.load_inhibitors(now=world.now))),
-        ("incidents", tuple(sorted((each.state, each.steps_done) for each in store.incidents.values()))),
+        (INCIDENTS, tuple(sorted((each.state, each.steps_done) for each in store.incidents.values()))),
         ("untold alerts that were sent", sum(not each.is_told for each in store.load_ingested(now=world.now))),
     )
 
@@ -113,13 +119,15 @@ def judge(expected: Life, got: Life, compared: Compared, *, may_repeat: frozense
     """Hold a life against the undisturbed one; receivers of the kinds `may_repeat` may hear something once more."""
     verdict = Verdict()
     for ear in sorted(expected.heard.keys() | got.heard.keys()):
-        once = _once(got.heard.get(ear, ()), verdict, may_repeat)
-        compare = {Compared.EXACTLY: _exactly, Compared.FACTS: _facts, Compared.END: _end}[compared]
-        compare(expected.heard.get(ear, ()), once, verdict)
-    for (what, then), (_, now) in zip(expected.left, got.left, strict=True):
-        if then != now:
+        then, now = expected.heard.get(ear, ()), _once(got.heard.get(ear, ()), verdict, may_repeat)
+        if compared is Compared.CLIMB:
+            _climb(then, now, verdict, got.taken_at)
+        else:
+            {Compared.EXACTLY: _exactly, Compared.FACTS: _facts, Compared.END: _end}[compared](then, now, verdict)
+    for (what, left), (_, is_left) in zip(expected.left, got.left, strict=True):
+        if left != is_left and (compared is not Compared.CLIMB or what != INCIDENTS):
             verdict.other += 1
-            verdict.problems.append(f"{what} at the end: {now}, not {then}")
+            verdict.problems.append(f"{what} at the end: {is_left}, not {left}")
     return verdict
 
 
@@ -188,6 +196,17 @@ def _end(expected: Sequence[Heard], got: Sequence[Heard], verdict: Verdict) -> N
             verdict.problems.append(f"believed of {name} at the end: {now}, not {then}")
         elif name in wanted and name in have:
             _note_delays([(wanted[name][-1][0], have[name][-1][0])], verdict)
+
+
+def _climb(expected: Sequence[Heard], got: Sequence[Heard], verdict: Verdict, taken_at: datetime | None) -> None:
+    """A step that was due before somebody took the incident is told; one that is decided after that is not."""
+    is_step = bool(expected) and expected[0].content[1] is Reason.ESCALATED
+    if not got and is_step and taken_at is not None and taken_at < expected[0].frozen_at + PROMPT:
+        return
+    if got and is_step and taken_at is not None and got[0].frozen_at > taken_at:
+        verdict.other += 1
+        verdict.problems.append(f"taken at {taken_at:%H:%M:%S}, and told after that: {_shown(got[0])}")
+    _exactly(expected, got, verdict)
 
 
 def _believed(news: Sequence[tuple[datetime, Status]] | None) -> Status:

@@ -22,6 +22,7 @@ class What(StrEnum):
     DIES = "the process dies"
     FAILS = "the call fails"
     TWIN = "a twin invocation runs to its end"
+    TAKEN = "somebody takes the incident, if there is one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Way:
         def happen() -> None:
             if self.what is What.TWIN:
                 world().invoke_again()
+            elif self.what is What.TAKEN:
+                world().acknowledge_what_is_open()
             elif self.what is What.DIES:
                 raise Died
             elif call in SERVICES:
@@ -69,6 +72,7 @@ WAYS = (
     Way("twin before it", What.TWIN, True),
     Way("twin after it", What.TWIN, False),
 )
+TAKEN = (Way("taken before it", What.TAKEN, True), Way("taken after it", What.TAKEN, False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class Exception_:
     why: str
 
     def applies(self, call: str, way: Way) -> bool:
-        return way.what is not What.TWIN and (call, way.is_before) == (self.call, self.is_before)
+        return way.what in (What.DIES, What.FAILS) and (call, way.is_before) == (self.call, self.is_before)
 
 
 MAIL_OF_TOPIC = frozenset({Kind.SNS})

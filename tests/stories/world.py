@@ -142,6 +142,8 @@ class World:
         self.loses_timers = False
         self.duplicates = False
         self.redelivers = True
+        self.taken_at: datetime | None = None
+        self.evaluate = evaluate.run
         self._invocation: Callable[[], object] = lambda: None
         self._sandboxes: dict[str, _Sandbox] = {}
         self._agenda: list[tuple[datetime, Callable[[], object]]] = []
@@ -204,6 +206,11 @@ class World:
         """Acknowledge an incident: the newest, where none is named."""
         self._act(incidents.Verb.ACKNOWLEDGE, incident, by=by, comment="looking at it")
 
+    def acknowledge_what_is_open(self) -> None:
+        """Acknowledge the newest incident, if there is one yet."""
+        if self.escalations.started:
+            self.acknowledge()
+
     def resolve(self, by: str = "ada", *, incident: IncidentId | None = None) -> None:
         self._act(incidents.Verb.RESOLVE, incident, by=by, comment="done")
 
@@ -215,6 +222,7 @@ class World:
         )
         assert acted, "the request never got through"
         assert acted[-1] is not None, which
+        self.taken_at = self.taken_at or self.now
 
     def silence(self, *, minutes: float, by: str = "ada", **matched: str) -> SilenceId:
         """Silence what has these labels, from now on; returns the silence's id."""
@@ -310,7 +318,7 @@ class World:
 
         def evaluate_all() -> None:
             loaded = self.configurations("evaluate").current(now=now)
-            outcomes.append(evaluate.run(self.evaluator(), loaded, now=now))
+            outcomes.append(self.evaluate(self.evaluator(), loaded, now=now))
 
         self._invoke(evaluate_all, "evaluate")
         return outcomes[-1] if outcomes else None

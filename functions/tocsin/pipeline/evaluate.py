@@ -31,7 +31,7 @@ from ..core.rules import (
 from ..errors import QueryError
 from ..ports import Health, LoadedConfiguration, Query, RuleRecord, Ticks
 from . import own_rules
-from .telling import act
+from .telling import act, in_order
 from .template_queries import TemplateQueries
 from .tick import Evaluator, RuleOutcome, TickOutcome
 
@@ -50,7 +50,9 @@ def announce_ticks(ticks: Ticks, *, tick: timedelta, now: datetime) -> None:
 def run(world: Evaluator, loaded: LoadedConfiguration, *, now: datetime, only: str | None = None) -> TickOutcome:
     """Evaluate, tell, remember and sweep; one rule's failure never touches another's. `only` names a single rule."""
     outcomes = decide(world, loaded, now=now, only=only)
-    not_written = sum(not act(world, loaded, outcome, now=now) for outcome in outcomes if outcome.after is not None)
+    news = [outcome for outcome in outcomes if outcome.after is not None]
+    ordered = in_order(news, loaded.configuration.inhibit_rules)
+    not_written = sum(not act(world, loaded, outcome, now=now) for outcome in ordered)
     _reroute(world, loaded, now=now)
     overdue = _sweep(world, now=now)
     _report(world, loaded, outcomes)

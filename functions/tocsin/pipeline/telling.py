@@ -11,13 +11,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from ..core.inhibition import can_inhibit
+from ..core.inhibition import InhibitRule, can_inhibit
 from ..core.labels import Fingerprint
 from ..core.rules import ActiveAlert
 from ..errors import ConflictError
 from ..ports import LoadedConfiguration
 from .placing import Placed, graph_link, place, tell_groups
 from .tick import Evaluator, RuleOutcome
+
+
+def in_order(outcomes: Sequence[RuleOutcome], rules: Sequence[InhibitRule]) -> list[RuleOutcome]:
+    """Return first the rules whose alerts begin to inhibit, and last those whose alerts cease to.
+
+    So a crash between two of them lets nobody be told of a target whose source fires, or that has ended with it.
+    """
+
+    def rank(outcome: RuleOutcome) -> int:
+        over = {is_over for alert, is_over in outcome.told if can_inhibit(rules, alert.labels)}
+        return 0 if False in over else 2 if over else 1
+
+    return sorted(outcomes, key=rank) if rules else list(outcomes)
 
 
 def act(world: Evaluator, loaded: LoadedConfiguration, outcome: RuleOutcome, *, now: datetime) -> bool:
