@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..core.notifications import Notification, encode, from_json
 from ..core.receivers import Kind
+from ..core.sizes import fit_labels
 from ..core.wording import clip, one_line
 from . import plain
 
@@ -24,6 +25,9 @@ MESSAGE_BYTES = 250 * 1024
 # What an `sns_configs` is called that leads somewhere else than to this topic.
 OUTWARD = "sns-out"
 _ATTRIBUTE_LENGTH = 256
+# What a claim check says of its group, and of its settings.
+_GROUP_BYTES = 4 * 1024
+_SETTINGS_BYTES = 64 * 1024
 
 
 class SnsTopic:
@@ -52,10 +56,20 @@ class SnsTopic:
 
 
 def _claim_check(message: str) -> str:
-    """Return a notification without its alerts: whoever delivers it reads them from the table by its id."""
+    """Return a notification without its alerts: whoever delivers it reads all of it from the table by its id."""
     full = json.loads(message)
-    left_out = len(full["alerts"]) + full["truncated"]
-    return encode({**full, "alerts": [], "common_labels": {}, "common_annotations": {}, "truncated": left_out})
+    left_out = {
+        "alerts": [],
+        "common_labels": {},
+        "common_annotations": {},
+        "truncated": len(full["alerts"]) + full["truncated"],
+    }
+    group = {
+        "group_key": clip(full["group_key"], _GROUP_BYTES),
+        "group_labels": dict(fit_labels(full["group_labels"], _GROUP_BYTES)),
+    }
+    settings = full["settings"] if len(encode(full["settings"]).encode()) <= _SETTINGS_BYTES else {}
+    return encode({**full, **left_out, **group, "settings": settings})
 
 
 def integration_name(notification: Notification, arn: str) -> str:

@@ -25,9 +25,9 @@ def fit_annotations(annotations: Mapping[str, str], limit: int = ANNOTATION_BYTE
     return _fit(annotations, limit, lambda text: f"… (cut here: there were {len(text):,} characters)")
 
 
-def fit_labels(labels: Mapping[str, str]) -> Mapping[str, str]:
-    """Return labels of LABEL_BYTES at most; the same labels are always cut to the same, and others to others."""
-    return _fit(labels, LABEL_BYTES, lambda text: f"…#{_digest(text)}")
+def fit_labels(labels: Mapping[str, str], limit: int = LABEL_BYTES) -> Mapping[str, str]:
+    """Return labels of so many bytes at most; the same labels are always cut to the same, and others to others."""
+    return _fit(labels, limit, lambda text: f"…#{_digest(text)}")
 
 
 def fit_link(url: str) -> str:
