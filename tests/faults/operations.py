@@ -1,0 +1,158 @@
+"""Everything that is done to the table, one entry each: what has to be there before, and the call itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tests.adapters.stores import DynamoStore
+from tests.adapters.test_store_contract import (
+    DAY,
+    GROUP,
+    KEY,
+    MINUTE,
+    NOW,
+    SECOND,
+    active,
+    alert,
+    by_fingerprint,
+    incident,
+    ingested,
+    notification,
+    sent,
+    silence,
+    told,
+)
+from tocsin.adapters.dynamodb import DynamoSnapshots
+from tocsin.core.cooldowns import Cooldown
+from tocsin.core.grouping import Flush
+from tocsin.ports import DeliveryState, RuleRecord, SilenceChange, Thread
+
+Prepare = Callable[[DynamoStore], Any]
+Call = Callable[[DynamoStore, Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A call of a port on a store that has been prepared for it; what is prepared is handed to the call."""
+
+    call: Call
+    prepare: Prepare = lambda store: None
+
+
+def _flush(store: DynamoStore, before: Any) -> None:
+    over = alert("b", ended=True)
+    flush = Flush(
+        group=replace(before, seq=1, next_flush_at=NOW + MINUTE, look_at=NOW + MINUTE),
+        notifications=(notification(alert("a"), over),),
+        dropped=(over,),
+        cooldowns={alert("a").fingerprint: Cooldown(NOW, NOW + MINUTE)},
+        opened=incident(),
+    )
+    store.commit(before, flush, now=NOW)
+
+
+def _published(store: DynamoStore) -> Any:
+    told(store)
+    (entry,) = sent(store, notification())
+    return entry
+
+
+def _claimed(store: DynamoStore) -> None:
+    store.claim(notification(), now=NOW)
+
+
+def _failed(store: DynamoStore) -> None:
+    _claimed(store)
+    store.record(notification(), DeliveryState.FAILED, "503", now=NOW)
+
+
+def _snapshots(store: DynamoStore) -> DynamoSnapshots:
+    return DynamoSnapshots(store.table)
+
+
+FILES = {"alertmanager.yml": b"route: {}", "rules/a.yml": b"groups: []"}
+OPERATIONS: Mapping[str, Operation] = {
+    "load_rules": Operation(
+        lambda store, _: store.load_rules(now=NOW), lambda store: store.save_rule(RuleRecord(KEY), now=NOW)
+    ),
+    "save_rule, new": Operation(lambda store, _: store.save_rule(_record(), now=NOW)),
+    "save_rule, changed": Operation(
+        lambda store, written: store.save_rule(replace(written, error="x"), now=NOW),
+        lambda store: store.save_rule(_record(), now=NOW),
+    ),
+    "tell": Operation(lambda store, _: store.tell(GROUP, [alert("a"), alert("b")], first_flush_at=NOW)),
+    "tell, again": Operation(
+        lambda store, _: store.tell(GROUP, [alert("a", at=NOW + SECOND)], first_flush_at=NOW + MINUTE), told
+    ),
+    "load_group": Operation(lambda store, _: store.load_group(GROUP.id, now=NOW), told),
+    "commit": Operation(_flush, lambda store: told(store, alert("a"), alert("b", ended=True)).group),
+    "load_outbox": Operation(lambda store, _: store.load_outbox(GROUP.id), _published),
+    "load_notification": Operation(lambda store, entry: store.load_notification(entry.subject), _published),
+    "mark_published": Operation(lambda store, entry: store.mark_published(entry, retry_at=NOW + MINUTE), _published),
+    "confirm": Operation(lambda store, entry: store.confirm(entry), _published),
+    "overdue": Operation(lambda store, _: store.overdue(before=NOW + DAY, limit=10), told),
+    "active_groups": Operation(lambda store, _: store.active_groups(), told),
+    "load_incident": Operation(
+        lambda store, _: store.load_incident(incident().id), lambda store: store.save_incident(incident(), now=NOW)
+    ),
+    "save_incident": Operation(lambda store, _: store.save_incident(incident(), now=NOW)),
+    "escalate": Operation(
+        lambda store, _: store.escalate(incident(version=1, steps_done=1), {"oncall": 1}, now=NOW),
+        lambda store: (told(store), store.save_incident(incident(), now=NOW)),
+    ),
+    "load_inhibitors": Operation(
+        lambda store, _: store.load_inhibitors(now=NOW), lambda store: store.save_inhibitors([alert()], now=NOW)
+    ),
+    "save_inhibitors": Operation(lambda store, _: store.save_inhibitors([alert("a"), alert("b")], now=NOW)),
+    "load_silences": Operation(
+        lambda store, _: store.load_silences(now=NOW), lambda store: store.save_silences([SilenceChange(silence())])
+    ),
+    "load_silence": Operation(
+        lambda store, _: store.load_silence(silence().id, now=NOW),
+        lambda store: store.save_silences([SilenceChange(silence())]),
+    ),
+    "save_silences": Operation(lambda store, _: store.save_silences([SilenceChange(silence())])),
+    "load_ingested": Operation(
+        lambda store, _: store.load_ingested(now=NOW), lambda store: store.save_ingested([ingested()], now=NOW)
+    ),
+    "find_ingested": Operation(
+        lambda store, _: store.find_ingested([alert().fingerprint], now=NOW),
+        lambda store: store.save_ingested([ingested()], now=NOW),
+    ),
+    "save_ingested": Operation(lambda store, _: store.save_ingested([ingested("a"), ingested("b")], now=NOW)),
+    "claim": Operation(lambda store, _: store.claim(notification(), now=NOW)),
+    "record": Operation(
+        lambda store, _: store.record(notification(), DeliveryState.DELIVERED, "ok", now=NOW), _claimed
+    ),
+    "load_deliveries": Operation(
+        lambda store, _: store.load_deliveries(GROUP.id),
+        _failed,
+    ),
+    "load_thread": Operation(
+        lambda store, _: store.load_thread(notification(), now=NOW),
+        lambda store: store.save_thread(notification(), Thread("C1", "1.5"), now=NOW),
+    ),
+    "save_thread": Operation(lambda store, _: store.save_thread(notification(), Thread("C1", "1.5"), now=NOW)),
+    "load_digest": Operation(
+        lambda store, _: _snapshots(store).load_digest(), lambda store: _snapshots(store).save_files(FILES, "digest")
+    ),
+    "load_files": Operation(
+        lambda store, _: _snapshots(store).load_files(), lambda store: _snapshots(store).save_files(FILES, "digest")
+    ),
+    "save_files": Operation(lambda store, _: _snapshots(store).save_files(FILES, "digest")),
+}
+
+
+def _record() -> RuleRecord:
+    return RuleRecord(KEY, active=by_fingerprint(replace(active(), value=1.0)), changed_at=NOW)
+
+
+def ports_methods() -> set[str]:
+    """Return the names of all methods that the store's ports have."""
+    from tocsin import ports
+
+    stores = (ports.Rules, ports.Groups, ports.Incidents, ports.Inhibitors, ports.Silences, ports.Ingested)
+    more = (ports.Deliveries, ports.Threads)
+    return {name for port in (*stores, *more) for name in vars(port) if not name.startswith("_")}
