@@ -9,6 +9,7 @@ from typing import Any
 from tocsin import wiring
 from tocsin.errors import EventError
 from tocsin.web import api, topic
+from tocsin.web.audit import note_refusal
 from tocsin.web.http import Refused, as_event, parse_event, refusal
 
 app = wiring.lazy("api")
@@ -23,10 +24,9 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
             return topic.take_topic_event(app.api, event, now=now)
         try:
             response = api.answer(app.api, parse_event(event), now=now)
-        except Refused as refused:
-            response = refused.response
-        except EventError as error:
-            response = refusal(400, str(error))
+        except (Refused, EventError) as error:
+            response = error.response if isinstance(error, Refused) else refusal(400, str(error))
+            note_refusal(log, response)
         except Exception as error:  # the bulkhead: no detail of it leaves
             log.error("request_failed", error=f"{type(error).__name__}: {error}")
             log.count("RequestsFailed")

@@ -278,6 +278,14 @@ class Thread:
     message: str
 
 
+class Counters(Protocol):
+    """Counts that many invocations add to, and that are forgotten soon."""
+
+    def add(self, name: str, amount: int, *, expires_at: datetime) -> int:
+        """Add to a count and return what it is then. Raises StoreError."""
+        ...
+
+
 class Threads(Protocol):
     """The message that each integration edits and answers as its group changes."""
 

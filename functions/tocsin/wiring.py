@@ -22,6 +22,7 @@ import urllib3
 from botocore.config import Config
 
 from .adapters.dynamodb import (
+    DynamoCounters,
     DynamoDeliveries,
     DynamoGroups,
     DynamoIncidents,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from .pipeline.notify import Notifier
     from .ports import (
         Configurations,
+        Counters,
         Deliveries,
         Groups,
         Incidents,
@@ -120,6 +122,7 @@ VARIABLES = (
     Variable("TOCSIN_SECRET_PAGERDUTY", "secret with PagerDuty's routing keys by name"),
     Variable("TOCSIN_SECRET_API_TOKENS", "secret with the hashes of the API's tokens by name"),
     Variable("TOCSIN_INGEST_LIMITS", "how much one request may send, such as alerts=500,labels=40"),
+    Variable("TOCSIN_RATE_LIMITS", "how often a caller may ask in a minute, such as read=600,ingest=6000"),
     Variable("TOCSIN_SECRET_EMAIL", "secret with the mail server's passwords by name"),
     Variable("TOCSIN_SECRET_WEBHOOK", "secret with the other receivers' addresses, tokens and keys by name"),
     Variable("TOCSIN_ALLOW_INLINE_SECRETS", "true: alertmanager.yml may hold secrets in clear (not for Lambda)"),
@@ -165,7 +168,7 @@ class Settings:
                 f"TOCSIN_TICK_SECONDS is {found!r}"
                 f" (expected whole seconds, {FEWEST_TICK_SECONDS} to {MOST_TICK_SECONDS})"
             )
-        problems += _wrong_limits(environment.get("TOCSIN_INGEST_LIMITS") or "")
+        problems += _wrong_limits(environment)
         if problems:
             raise SettingsError(problems)
         return cls(dict(environment), timedelta(seconds=seconds or MOST_TICK_SECONDS))
@@ -185,16 +188,19 @@ class Settings:
         }
 
 
-def _wrong_limits(text: str) -> list[str]:
-    if not text:
+def _wrong_limits(environment: Mapping[str, str]) -> list[str]:
+    if not any(environment.get(name) for name in ("TOCSIN_INGEST_LIMITS", "TOCSIN_RATE_LIMITS")):
         return []
     from .web.limits import read_limits
+    from .web.rates import read_rates
 
-    try:
-        read_limits(text)
-    except ValueError as error:
-        return [f"TOCSIN_INGEST_LIMITS: {error}"]
-    return []
+    problems = []
+    for name, read in (("TOCSIN_INGEST_LIMITS", read_limits), ("TOCSIN_RATE_LIMITS", read_rates)):
+        try:
+            read(environment.get(name) or "")
+        except ValueError as error:
+            problems.append(f"{name}: {error}")
+    return problems
 
 
 def _whole_number(text: str) -> int | None:
@@ -468,6 +474,7 @@ class Application:
             inhibitors=self.inhibitors,
             timers=self.timers,
             log=self.log,
+            counters=DynamoCounters(self.table),
         )
 
     def tokens_text(self, now: datetime) -> str:
@@ -492,15 +499,21 @@ def build_api(
     inhibitors: Inhibitors,
     timers: Timers,
     log: Log,
+    counters: Counters | None = None,
 ) -> Api:
-    """Return the HTTP API over stores: the table's, or others that do the same."""
+    """Return the HTTP API over stores: the table's, or others that do the same.
+
+    With `counters` its callers are held to their rates; the command line's own process has none to hold.
+    """
     from .pipeline.incidents import Desk
     from .pipeline.ingest import Ingester
     from .pipeline.silences import Keeper
     from .pipeline.standing import Board
     from .web.limits import read_limits
+    from .web.rates import RateLimiter, read_rates
     from .web.serving import About, Api
 
+    rates = read_rates(application.settings.get("TOCSIN_RATE_LIMITS"))
     return Api(
         desk=Desk(rules, groups, incidents, deliveries, log, ingested),
         compile_pattern=compile_pattern,
@@ -511,6 +524,7 @@ def build_api(
         config_text=application.config_text,
         tokens_text=application.tokens_text if "api-tokens" in application.settings.secret_names else None,
         limits=read_limits(application.settings.get("TOCSIN_INGEST_LIMITS")),
+        limiter=RateLimiter(counters, log, rates) if counters else None,
         about=About(started_at=datetime.now(UTC), tick=application.settings.tick),
     )
 

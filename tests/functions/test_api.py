@@ -55,7 +55,10 @@ def test_alerts_are_listed(deployed: Deployment, world: World) -> None:
     status, alerts = ask(deployed, read_event("api_list"))
     assert status == 200
     (alert,) = alerts
-    assert (alert["labels"]["alertname"], alert["receivers"]) == ("DiskFull", [{"name": "default"}])
+    assert (alert["labels"]["alertname"], alert["receivers"]) == (
+        "DiskFull",
+        [{"name": "default", "labels": {"name": "default"}}],
+    )
     assert ask(deployed, request("GET", "/api/v2/alerts", "filter=severity%3D%22none%22")) == (200, [])
 
 
@@ -90,7 +93,7 @@ def test_a_token_opens_what_its_scopes_say(deployed: Deployment) -> None:
     answered = deployed.invoke("api", event)
     assert (answered["statusCode"], answered["body"], "content-type" in answered["headers"]) == (200, "", False)
     event["requestContext"]["http"]["method"] = "GET"
-    assert ask(deployed, event) == (403, {"code": 403, "message": "prometheus lacks the scope read"})
+    assert ask(deployed, event) == (403, {"code": 403, "message": "this needs the scope read"})
     assert len(deployed.items("ingested")) == 1
     assert len(deployed.messages("TimerQueue")) == 1
     assert deployed.actions["api"] <= allowed_actions("ApiFunction")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import inspect
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
 
 import pytest
 
@@ -31,6 +32,15 @@ SECRET = json.dumps(
         "prometheus": {**entry("token-p", "ingest"), "hash": "sha256:" + hashlib.sha256(b"token-p").hexdigest()},
         "amtool": entry("token-a", "read", "write", "ingest"),
         "intern": entry("token-i", "read", expires="2026-11-20T03:00:00Z"),
+        "later": entry("token-l", "read", not_before="2026-11-20T03:00:01Z"),
+        "now": entry("token-w", "read", not_before="2026-11-20T03:00:00Z"),
+        "rotated": {
+            "scopes": ["read"],
+            "hashes": [
+                {"hash": hashlib.sha256(b"token-old").hexdigest(), "expires": "2026-11-21T03:00:00Z"},
+                {"hash": hashlib.sha256(b"token-new").hexdigest(), "not_before": "2026-11-19T03:00:00Z"},
+            ],
+        },
         "guest": entry("token-n", "read", expires="2026-11-20T03:00:01Z"),
     }
 )
@@ -47,6 +57,10 @@ PRESENTED = {
     "a name and its token": (basic("grafana", "token-g"), "grafana"),
     "a token that is about to expire": ("Bearer token-n", "guest"),
     "a token that has expired": ("Bearer token-i", None),
+    "a token whose time has not come": ("Bearer token-l", None),
+    "a token whose time has just come": ("Bearer token-w", "now"),
+    "the old one of two": ("Bearer token-old", "rotated"),
+    "the new one of two": (basic("rotated", "token-new"), "rotated"),
     "another's name": (basic("prometheus", "token-g"), None),
     "no name": (basic("", "token-g"), None),
     "a token that nobody has": ("Bearer token-x", None),
@@ -70,10 +84,10 @@ def test_whose_token_it_is(header: str, name: str | None) -> None:
 PROBLEMS = {
     "no JSON": ("{", ["the secret is not JSON"]),
     "no object": ("[]", ["the secret is not a JSON object"]),
-    "no entry": ('{"a": 1}', ["a: expected an object with hash, scopes and perhaps expires"]),
+    "no entry": ('{"a": 1}', ["a: expected an object with hash, scopes and perhaps not_before and expires"]),
     "a strange key": (
         json.dumps({"a": entry("x", "read", scope="read")}),
-        ["a: expected an object with hash, scopes and perhaps expires"],
+        ["a: expected an object with hash, scopes and perhaps not_before and expires"],
     ),
     "a token in clear": (
         json.dumps({"a": {"hash": "token", "scopes": ["read"]}}),
@@ -83,6 +97,27 @@ PROBLEMS = {
         json.dumps({"a": entry("x", "admin")}),
         ["a: `scopes` is not a list of some of read, write, ingest"],
     ),
+    "no hashes": (
+        json.dumps({"a": {"hashes": [], "scopes": ["read"]}}),
+        ["a: `hashes` is not a list of 1 to 4 objects"],
+    ),
+    "a wrong one of several hashes": (
+        json.dumps({"a": {"hashes": [entry("x"), {"hash": "x"}], "scopes": ["read"]}}),
+        ["a: `scopes` is not a list of some of read, write, ingest"],
+    ),
+    "hashes beside a hash": (
+        json.dumps({"a": {**entry("x", "read"), "hashes": [{"hash": "x"}]}}),
+        ["a: beside `hashes` stands `scopes` and nothing else"],
+    ),
+    "hashes that are texts": (
+        json.dumps({"a": {"hashes": ["x"], "scopes": ["read"]}}),
+        ["a: expected an object with hash, scopes and perhaps not_before and expires"],
+    ),
+    "scopes in a list": (
+        json.dumps({"a": {**entry("x"), "scopes": [["read"]]}}),
+        ["a: `scopes` is not a list of some of read, write, ingest"],
+    ),
+    "a name that stands twice": ('{"a": {}, "a": {}}', ["the secret is not JSON"]),
     "a time that is none": (
         json.dumps({"a": entry("x", "read", expires="soon")}),
         ["a: `expires` is not a time such as 2027-01-02T03:04:05Z"],
@@ -93,7 +128,7 @@ PROBLEMS = {
 @pytest.mark.parametrize(("text", "problems"), PROBLEMS.values(), ids=PROBLEMS.keys())
 def test_what_is_wrong_is_said_and_keeps_no_other_out(text: str, problems: list[str]) -> None:
     assert list(read_tokens(text).problems) == problems
-    if text.startswith('{"'):
+    if text.startswith('{"') and problems[0].startswith("a: "):
         both = json.dumps({**json.loads(text), "grafana": entry("token-g", "read")})
         assert identify(read_tokens(both), "Bearer token-g", now=NOW) is not None
 
@@ -162,7 +197,7 @@ def test_each_route_wants_its_scope(world: World, method: str, path: str, scope:
         is_let_in = scope is None or name == scope.value
         assert (response.status != 403) is is_let_in, (name, response)
         if not is_let_in:
-            assert response.value == {"code": 403, "message": f"{name} lacks the scope {scope}"}
+            assert response.value == {"code": 403, "message": f"this needs the scope {scope}"}
     assert (ask(world, method, path.replace("{id}", "x")).status == 401) is (scope is not None)
 
 
@@ -179,3 +214,57 @@ def test_a_secret_that_cannot_be_read_is_not_the_caller_s_fault(world: World) ->
     api = replace(api_of(world), tokens_text=unreadable)
     response = answer(api, Request("GET", ("api", "v2", "alerts"), authorization="Bearer token-g"), now=NOW)
     assert (response.status, response.value["message"]) == (503, "the tokens could not be read: try again")
+
+
+def test_a_token_is_exchanged_without_a_gap(world: World) -> None:
+    old, new = "token-old", "token-new"
+    for hours, valid in {-2 * 24: (True, False), 0: (True, True), 23: (True, True), 24: (False, True)}.items():
+        now = NOW + timedelta(hours=hours)
+        found = [identify(read_tokens(SECRET), f"Bearer {token}", now=now) is not None for token in (old, new)]
+        assert tuple(found) == valid, hours
+
+
+STRANGERS = {
+    "no token": "",
+    "an unknown token": "Bearer token-x",
+    "an expired token": "Bearer token-i",
+    "a token whose time has not come": "Bearer token-l",
+    "another's token under a name": basic("prometheus", "token-g"),
+    "no base64": "Basic ???",
+    "another kind": "Digest token-g",
+}
+
+
+@pytest.mark.parametrize("header", STRANGERS.values(), ids=STRANGERS.keys())
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/api/v2/alerts"), ("POST", "/api/v2/alerts"), ("DELETE", "/api/v2/alerts"), ("GET", "/nothing/here")],
+)
+def test_a_stranger_learns_nothing(world: World, method: str, path: str, header: str) -> None:
+    """Not whether a path is there, nor a method, nor what is wrong with a token."""
+    refused = ask(world, method, path, header)
+    assert refused == ask(world, "GET", "/api/v2/alerts", "")
+    assert refused.status == 401
+
+
+class Watching(str):
+    """A digest that notes what it is compared with, were it compared as texts are."""
+
+    compared: ClassVar[list[str]] = []
+
+    def __eq__(self, other: object) -> bool:
+        self.compared.append(str(other))
+        return super().__eq__(other)
+
+    __hash__ = str.__hash__
+
+
+def test_every_token_is_compared_and_none_as_texts_are() -> None:
+    tokens = read_tokens(SECRET)
+    watched = tuple(replace(token, digest=Watching(token.digest)) for token in tokens.tokens)
+    identify(replace(tokens, tokens=watched), "Bearer token-g", now=NOW)
+    assert Watching.compared == []
+    source = inspect.getsource(identify)
+    assert "compare_digest" in source
+    assert "break" not in source
+    assert source.count("return") == 1

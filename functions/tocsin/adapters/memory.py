@@ -72,6 +72,7 @@ class MemoryStore:
         self.claims: dict[tuple[GroupId, IntegrationKey], _Claim] = {}
         self.deliveries: dict[tuple[GroupId, IntegrationKey, int], Delivery] = {}
         self.threads: dict[tuple[GroupId, IntegrationKey], Thread] = {}
+        self.counts: dict[str, int] = {}
         self.writes = 0
 
     # Rules
@@ -236,6 +237,13 @@ class MemoryStore:
                 raise ConflictError(f"silence {change.after.id} was changed meanwhile")
         self.writes += 1
         self.silences.update({change.after.id: change.after for change in changes})
+
+    # Counters
+
+    def add(self, name: str, amount: int, *, expires_at: datetime) -> int:
+        self.writes += 1
+        self.counts[name] = self.counts.get(name, 0) + amount
+        return self.counts[name]
 
     # Alerts that were sent to us
 

@@ -9,13 +9,14 @@ own process.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ..core.redaction import Redaction
 from ..errors import ConflictError, SecretError, StoreError
 from . import alertmanager, explaining, incidents, prometheus, receivers, receiving, silences
-from .http import LARGEST_BODY_BYTES, Refused, Request, Response, check_size, split_path
+from .audit import note_refusal
+from .http import LARGEST_BODY_BYTES, Refused, Request, Response, check_size, refusal, split_path
 from .identities import EVERYTHING, Identity, Scope, Tokens, identify, read_tokens
 from .serving import Api, Endpoint
 
@@ -23,23 +24,45 @@ __all__ = ["ROUTES", "Api", "answer", "trusted"]
 
 
 def answer(api: Api, request: Request, *, now: datetime) -> Response:
-    """Return the response to a request. Raises only what nobody expected."""
+    """Return the response to a request; whatever is refused is logged. Raises only what nobody expected."""
+    found = _Asked(request)
     try:
-        endpoint = _endpoint(request)
-        if endpoint.scope is not None:
-            request = replace(request, identity=_admit(api, request, endpoint.scope, now))
-        check_size(request.body, endpoint.body_bytes)
-        response = endpoint.answer(api, request, now)
-        if endpoint.shows_alerts:
-            return replace(response, value=_redaction(api, now).value(response.value))
-        return response
+        response = _answer(api, found, now)
     except Refused as refused:
-        return refused.response
+        response = refused.response
     except ConflictError as error:
-        return Refused(409, f"{error}: try again").response
+        api.desk.log.warning("request_lost", error=str(error))
+        response = refusal(409, "somebody else changed it meanwhile: try again")
     except StoreError as error:
         api.desk.log.error("store_failed", error=str(error))
-        return Refused(503, "the table could not be read or written: try again").response
+        response = refusal(503, "the table could not be read or written: try again")
+    note_refusal(api.desk.log, response, found.request, path=found.pattern)
+    return response
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A request, with what is found out about it on the way: who asks, and which of our paths it is."""
+
+    request: Request
+    pattern: str = ""
+
+
+def _answer(api: Api, asked: _Asked, now: datetime) -> Response:
+    # Who asks comes before what there is: an address tells a stranger nothing.
+    asked.pattern, methods = _methods(asked.request)
+    endpoint = methods.get(asked.request.method)
+    if endpoint is None or endpoint.scope is not None:
+        asked.request = replace(asked.request, identity=_identity(api, asked.request, now))
+    if endpoint is None:
+        raise _no_such_endpoint(asked.request, methods)
+    if endpoint.scope is not None:
+        _admit(api, asked.request, endpoint.scope, now)
+    check_size(asked.request.body, endpoint.body_bytes)
+    response = endpoint.answer(api, asked.request, now)
+    if endpoint.shows_alerts:
+        return replace(response, value=_redaction(api, now).value(response.value))
+    return response
 
 
 def _redaction(api: Api, now: datetime) -> Redaction:
@@ -55,16 +78,17 @@ def trusted(request: Request, name: str = "") -> Request:
     return replace(request, identity=Identity(name, EVERYTHING))
 
 
-def _endpoint(request: Request) -> Endpoint:
-    methods: Mapping[str, Endpoint] = next(
-        (methods for pattern, methods in ROUTES.items() if _matches(pattern, request.path)), {}
-    )
+def _methods(request: Request) -> tuple[str, Mapping[str, Endpoint]]:
+    """Return the path of ours that is asked for, and its methods; none where there is no such path."""
+    nothing: tuple[str, Mapping[str, Endpoint]] = ("", {})
+    return next((each for each in ROUTES.items() if _matches(each[0], request.path)), nothing)
+
+
+def _no_such_endpoint(request: Request, methods: Mapping[str, Endpoint]) -> Refused:
     if not methods:
-        raise Refused(404, f"path /{'/'.join(request.path)} was not found")
-    if request.method not in methods:
-        allowed = ",".join(methods)
-        raise Refused(405, f"method {request.method} is not allowed, but [{allowed}] are", {"allow": allowed})
-    return methods[request.method]
+        return Refused(404, f"path /{'/'.join(request.path)} was not found")
+    allowed = ",".join(methods)
+    return Refused(405, f"method {request.method} is not allowed, but [{allowed}] are", {"allow": allowed})
 
 
 def _matches(pattern: str, path: tuple[str, ...]) -> bool:
@@ -74,14 +98,24 @@ def _matches(pattern: str, path: tuple[str, ...]) -> bool:
     )
 
 
-def _admit(api: Api, request: Request, scope: Scope, now: datetime) -> Identity:
-    """Return who asks, by the gateway or else by a token; whoever may not do this is refused."""
+def _identity(api: Api, request: Request, now: datetime) -> Identity:
+    """Return who asks, by the gateway or else by a token; what is wrong with a token is not said."""
     identity = request.identity or identify(_tokens(api, now), request.authorization, now=now)
     if identity is None:
         raise Refused(401, "a valid token is needed", {"www-authenticate": 'Basic realm="tocsin", Bearer'})
-    if scope not in identity.scopes:
-        raise Refused(403, f"{identity.name or 'this caller'} lacks the scope {scope.value}")
     return identity
+
+
+def _admit(api: Api, request: Request, scope: Scope, now: datetime) -> None:
+    """Refuse who may not do this, and who does it too often."""
+    identity = request.identity or Identity("", frozenset())
+    if scope not in identity.scopes:
+        raise Refused(403, f"this needs the scope {scope.value}")
+    seconds = api.limiter.wait_seconds(identity.name, scope, now=now) if api.limiter else 0
+    if seconds:
+        # Alertmanager tries a webhook again after 5xx alone; Prometheus sends what fires again, whatever the answer is.
+        status = 503 if request.path == _WEBHOOK else 429
+        raise Refused(status, "too many requests: try again later", {"retry-after": str(seconds)})
 
 
 def _tokens(api: Api, now: datetime) -> Tokens:
@@ -106,6 +140,8 @@ def _is_well(api: Api, request: Request, now: datetime) -> Response:
 
 
 _WELL = {"GET": Endpoint(_is_well, scope=None), "HEAD": Endpoint(_is_well, scope=None)}
+
+_WEBHOOK = ("alerts", "webhook")
 
 ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
     "/": {"GET": Endpoint(_index)},

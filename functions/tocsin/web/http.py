@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+from ..core.json_text import whole_text
 from ..errors import EventError
 from .identities import EVERYTHING, Identity, of_claims
 
@@ -20,6 +21,11 @@ JSON_TYPE = "application/json"
 # What a route takes, unless it says otherwise; and what is taken at all: with base64 it must fit into Lambda's 6 MB.
 BODY_BYTES = 64 * 1024
 LARGEST_BODY_BYTES = 4 * 1024 * 1024
+# What else of a request is taken; API Gateway's own limits are above these.
+PATH_LENGTH, QUERY_LENGTH, HEADER_LENGTH = 2_048, 8_192, 8_192
+PARAMETERS, HEADERS = 200, 100
+# Lambda hands 6 MB back, as JSON in which quotes are escaped once more.
+ANSWER_BYTES = 5_000_000
 
 NOT_AN_EVENT = "expected an event of an HTTP API, payload format 2.0"
 
@@ -29,6 +35,7 @@ class Request:
     """A request; `path` is split and decoded.
 
     `identity` is who the gateway says is asking; None where it did not look. Then `authorization` has to say it.
+    `source` is the address that asks.
     """
 
     method: str
@@ -38,6 +45,7 @@ class Request:
     identity: Identity | None = None
     authorization: str = ""
     content_type: str = JSON_TYPE
+    source: str = ""
 
     def last(self, name: str) -> str:
         """Return the last value of a parameter; empty where it is not given."""
@@ -89,24 +97,30 @@ def split_path(path: str) -> tuple[str, ...]:
 
 
 def parse_query(text: str) -> dict[str, tuple[str, ...]]:
-    """Return every value of each parameter, in order."""
-    return {name: tuple(values) for name, values in parse_qs(text, keep_blank_values=True).items()}
+    """Return every value of each parameter, in order. Raises Refused where there are too many."""
+    try:
+        found = parse_qs(text, keep_blank_values=True, max_num_fields=PARAMETERS)
+    except ValueError:
+        raise Refused(414, f"more than {PARAMETERS} parameters") from None
+    return {name: tuple(values) for name, values in found.items()}
 
 
 def parse_event(event: Any) -> Request:
     """Return the request in an event of the HTTP API. Raises EventError on others, Refused where it is too large."""
     try:
         context = event["requestContext"]
-        method, path, stage = context["http"]["method"], event["rawPath"], context.get("stage") or "$default"
+        http, path, stage = context["http"], event["rawPath"], context.get("stage") or "$default"
+        method, source = http["method"], http.get("sourceIp") or ""
         query = event.get("rawQueryString") or ""
         body = event.get("body") or ""
         headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
         identity = _identity(context.get("authorizer") or {})
     except (KeyError, TypeError, AttributeError):
         raise EventError(NOT_AN_EVENT) from None
-    authorization, content_type = headers.get("authorization", ""), headers.get("content-type", JSON_TYPE)
-    if not all(isinstance(text, str) for text in (method, path, stage, query, body, authorization, content_type)):
+    texts = (method, source, path, stage, query, body, *headers.values())
+    if not all(isinstance(text, str) for text in texts):
         raise EventError(NOT_AN_EVENT)
+    _check_head(path, query, headers)
     if stage != "$default":
         path = path.removeprefix(f"/{stage}")  # a stage with a name stands before the path
     return Request(
@@ -115,9 +129,22 @@ def parse_event(event: Any) -> Request:
         query=parse_query(query),
         body=_body(body, is_encoded=bool(event.get("isBase64Encoded"))),
         identity=identity,
-        authorization=authorization,
-        content_type=content_type,
+        authorization=headers.get("authorization", ""),
+        content_type=headers.get("content-type", JSON_TYPE),
+        source=source,
     )
+
+
+def _check_head(path: str, query: str, headers: Mapping[str, str]) -> None:
+    """Raise Refused where what comes before the body is more than any client of ours sends."""
+    if len(path) > PATH_LENGTH or len(query) > QUERY_LENGTH:
+        raise Refused(414, f"the address is longer than {PATH_LENGTH} characters, or {QUERY_LENGTH} of parameters")
+    if len(headers) > HEADERS or any(len(value) > HEADER_LENGTH for value in headers.values()):
+        raise Refused(431, f"more than {HEADERS} headers, or one that is longer than {HEADER_LENGTH} characters")
+    encoding = headers.get("content-encoding", "").strip().lower()
+    if encoding not in ("", "identity"):
+        # Nothing that sends alerts compresses them, and a small body may unfold into a large one.
+        raise Refused(415, "a body that is compressed is not taken", {"accept-encoding": "identity"})
 
 
 def _identity(authorizer: Mapping[str, Any]) -> Identity | None:
@@ -145,12 +172,11 @@ def check_size(body: bytes, limit: int) -> None:
 
 
 def as_event(response: Response) -> dict[str, Any]:
-    """Return a response as API Gateway reads it."""
+    """Return a response as API Gateway reads it; one that is larger than Lambda can hand over says so."""
     headers = {"cache-control": "no-store", **response.headers}
     if response.value is None:
         return {"statusCode": response.status, "headers": headers, "body": ""}
-    return {
-        "statusCode": response.status,
-        "headers": {"content-type": JSON_TYPE, **headers},
-        "body": json.dumps(response.value, ensure_ascii=False),
-    }
+    body = whole_text(json.dumps(response.value, ensure_ascii=False))
+    if len(body.encode()) > ANSWER_BYTES:
+        return as_event(refusal(507, "the answer is larger than what can be sent: ask for less, with filter"))
+    return {"statusCode": response.status, "headers": {"content-type": JSON_TYPE, **headers}, "body": body}

@@ -1,8 +1,9 @@
 """Who asks, and what they may do: by tokens of our own, or as the gateway has found out.
 
 A token is a random text, of which only the SHA-256 is kept, in one secret: a JSON object of name → {hash, scopes,
-expires}. It comes as a bearer token, or, for tools that know nothing else, as the password to its name. A token with
-enough randomness needs no salt and no slow hash; one that people make up has no place here.
+not_before, expires}. While one is exchanged for another a name has two: {scopes, hashes: [{hash, expires}, {hash,
+not_before}]}. It comes as a bearer token, or, for tools that know nothing else, as the password to its name. A token
+with enough randomness needs no salt and no slow hash; one that people make up has no place here.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from ..core.json_text import JsonError, read_json
 from ..core.notifications import parse_time
 
 
@@ -31,6 +32,9 @@ class Scope(StrEnum):
 
 
 EVERYTHING = frozenset(Scope)
+
+# An old one and a new one, and one of each more for who forgets to tidy up.
+MOST_HASHES = 4
 
 _HASH = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
 
@@ -51,9 +55,10 @@ class Token:
     digest: str
     scopes: frozenset[Scope]
     expires: datetime | None = None
+    not_before: datetime | None = None
 
     def is_valid_at(self, now: datetime) -> bool:
-        return self.expires is None or now < self.expires
+        return (self.not_before is None or self.not_before <= now) and (self.expires is None or now < self.expires)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,40 +72,58 @@ class Tokens:
 def read_tokens(text: str) -> Tokens:
     """Return the tokens of the secret's text; one that cannot be read keeps no other from being used."""
     try:
-        entries = json.loads(text)
-    except (ValueError, RecursionError):
+        entries = read_json(text)
+    except JsonError:
         return Tokens(problems=("the secret is not JSON",))
     if not isinstance(entries, dict):
         return Tokens(problems=("the secret is not a JSON object",))
-    tokens, problems = [], []
+    tokens: list[Token] = []
+    problems = []
     for name, entry in sorted(entries.items()):
         try:
-            tokens.append(_token(name, entry))
+            tokens += _tokens(name, entry)
         except ValueError as error:
             problems.append(f"{name}: {error}")
     return Tokens(tuple(tokens), tuple(problems))
 
 
+def _tokens(name: str, entry: Any) -> list[Token]:
+    if isinstance(entry, dict) and "hashes" in entry:
+        hashes, others = entry["hashes"], {key: value for key, value in entry.items() if key != "hashes"}
+        if set(others) - {"scopes"}:
+            raise ValueError("beside `hashes` stands `scopes` and nothing else")
+        if not isinstance(hashes, list) or not 1 <= len(hashes) <= MOST_HASHES:
+            raise ValueError(f"`hashes` is not a list of 1 to {MOST_HASHES} objects")
+        return [_token(name, {**others, **each} if isinstance(each, dict) else each) for each in hashes]
+    return [_token(name, entry)]
+
+
 def _token(name: str, entry: Any) -> Token:
-    if not isinstance(entry, dict) or set(entry) - {"hash", "scopes", "expires"}:
-        raise ValueError("expected an object with hash, scopes and perhaps expires")
+    if not isinstance(entry, dict) or set(entry) - {"hash", "scopes", "expires", "not_before"}:
+        raise ValueError("expected an object with hash, scopes and perhaps not_before and expires")
     found = _HASH.fullmatch(entry.get("hash") or "") if isinstance(entry.get("hash"), str) else None
     if found is None:
         raise ValueError("`hash` is not the SHA-256 of a token (64 hexadecimal digits)")
     scopes = entry.get("scopes")
     known = {scope.value for scope in Scope}
-    if not isinstance(scopes, list) or not scopes or not all(each in known for each in scopes):
+    if (
+        not isinstance(scopes, list)
+        or not scopes
+        or not all(isinstance(each, str) and each in known for each in scopes)
+    ):
         raise ValueError(f"`scopes` is not a list of some of {', '.join(Scope)}")
-    return Token(name, found[1].lower(), frozenset(map(Scope, scopes)), _expiry(entry.get("expires")))
+    granted = frozenset(map(Scope, scopes))
+    return Token(name, found[1].lower(), granted, _instant(entry, "expires"), _instant(entry, "not_before"))
 
 
-def _expiry(value: Any) -> datetime | None:
+def _instant(entry: Mapping[str, Any], key: str) -> datetime | None:
+    value = entry.get(key)
     if value is None:
         return None
     try:
         return parse_time(value)
-    except (TypeError, ValueError):
-        raise ValueError("`expires` is not a time such as 2027-01-02T03:04:05Z") from None
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"`{key}` is not a time such as 2027-01-02T03:04:05Z") from None
 
 
 def identify(tokens: Tokens, authorization: str, *, now: datetime) -> Identity | None:

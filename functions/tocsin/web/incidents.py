@@ -9,12 +9,12 @@ POST /api/tocsin/v1/incidents/{id}/resolve         {"by": …, "comment": …}
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from ..core.escalation import IncidentId, Refusal
+from ..core.json_text import JsonError, read_json
 from ..core.matcher_syntax import MatcherSyntaxError, parse_matcher
 from ..core.matchers import Matcher
 from ..core.notifications import format_time
@@ -118,8 +118,8 @@ def _object(body: bytes) -> dict[str, Any]:
     if not body.strip():
         return {}
     try:
-        values = json.loads(body)
-    except (ValueError, RecursionError):
+        values = read_json(body)
+    except JsonError:
         raise Refused(400, "the body is not JSON") from None
     if not isinstance(values, dict):
         raise Refused(400, "the body is not a JSON object")

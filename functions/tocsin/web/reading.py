@@ -8,10 +8,10 @@ Source: https://github.com/go-openapi/errors and https://github.com/prometheus/a
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
+from ..core.json_text import JsonError, read_json
 from .http import JSON_TYPE, Refused, Request
 
 WRONG_TYPE, REQUIRED, TOO_FEW_ITEMS = 601, 602, 612
@@ -87,11 +87,9 @@ def read_body(request: Request, root: str) -> Body:
     if not request.body.strip():
         raise Refused(422, f"{root} in body is required", code=REQUIRED)
     try:
-        value = json.loads(request.body)
-    except (ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise Refused(400, f'parsing {root} body from "" failed, because {reason}') from None
-    return Body(value, root)
+        return Body(read_json(request.body), root)
+    except JsonError as error:
+        raise Refused(400, f'parsing {root} body from "" failed, because {error}') from None
 
 
 def parse_instant(text: str) -> datetime | None:

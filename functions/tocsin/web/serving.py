@@ -16,6 +16,7 @@ from ..ports import Configurations
 from .http import BODY_BYTES, Refused, Request, Response
 from .identities import Scope
 from .limits import Limits
+from .rates import RateLimiter
 
 # Which Alertmanager's API this is: clients look at it, and choose how they ask.
 ALERTMANAGER_VERSION = "0.34.0"
@@ -36,7 +37,8 @@ class Api:
     """What answering works with.
 
     `compile_pattern` compiles the regular expressions of filters, `config_text` gives alertmanager.yml, `tokens_text`
-    the secret with the tokens (raising SecretError); without it no token is good.
+    the secret with the tokens (raising SecretError); without it no token is good. Without a `limiter` everybody may ask
+    as often as they wish.
     """
 
     desk: Desk
@@ -48,6 +50,7 @@ class Api:
     config_text: Callable[[], str] = str
     tokens_text: Callable[[datetime], str] | None = None
     limits: Limits = field(default_factory=Limits)
+    limiter: RateLimiter | None = None
     about: About = field(default_factory=About)
 
 

@@ -12,13 +12,13 @@ Source: https://docs.aws.amazon.com/prometheus/latest/userguide/AMP-alertmanager
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from ..core.json_text import read_json
 from ..core.merging import Posted
 from ..errors import EventError
 from .reading import parse_instant
@@ -63,11 +63,9 @@ def _alerts_of(record: Any, now: datetime) -> list[Posted]:
 
 def _from_json(text: str, told_at: datetime) -> Iterator[Posted]:
     try:
-        data = json.loads(text, strict=False)  # the template does not escape line breaks either
+        data = read_json(text, is_strict=False)  # the template does not escape line breaks either
         for alert in data["alerts"]:
             yield forwarded(_posted(alert), str(alert.get("status") or data.get("status") or ""), now=told_at)
-    except RecursionError:
-        raise EventError("the message is nested too deeply") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise EventError(
             f"the message is not an alert manager's notification: {type(error).__name__}: {error}"

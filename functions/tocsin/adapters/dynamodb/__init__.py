@@ -13,11 +13,13 @@
     inhibitors         <fingerprint>                a firing alert that can inhibit others
     silences           <id>                         what people want to hear nothing of
     ingested           <fingerprint>                an alert that was sent to us
+    rate#<count>       head                         how often a caller has asked in a minute
     config             last-good[#part]             the last configuration that was valid
 
 The index `due` holds the groups by when they are to be looked at, and outboxes that wait to be sent.
 """
 
+from .counters import DynamoCounters
 from .deliveries import DynamoDeliveries
 from .groups import DynamoGroups
 from .incidents import DynamoIncidents
@@ -29,6 +31,7 @@ from .snapshots import DynamoSnapshots
 from .table import Table
 
 __all__ = [
+    "DynamoCounters",
     "DynamoDeliveries",
     "DynamoGroups",
     "DynamoIncidents",
