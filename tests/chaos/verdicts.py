@@ -170,7 +170,7 @@ def _exactly(expected: Sequence[Heard], got: Sequence[Heard], verdict: Verdict) 
 
 
 def _facts(expected: Sequence[Heard], got: Sequence[Heard], verdict: Verdict) -> None:
-    _count_nothing_new(got, verdict)
+    _count_what_says_nothing_new(got, verdict)
     wanted, have = _news(expected), _news(got)
     for name in sorted(wanted.keys() | have.keys()):
         then, now = wanted.get(name, []), have.get(name, [])
@@ -187,7 +187,7 @@ def _facts(expected: Sequence[Heard], got: Sequence[Heard], verdict: Verdict) ->
 
 
 def _end(expected: Sequence[Heard], got: Sequence[Heard], verdict: Verdict) -> None:
-    _count_nothing_new(got, verdict)
+    _count_what_says_nothing_new(got, verdict)
     wanted, have = _news(expected), _news(got)
     for name in sorted(wanted.keys() | have.keys()):
         then, now = _believed(wanted.get(name)), _believed(have.get(name))
@@ -224,7 +224,7 @@ def _news(heard: Iterable[Heard]) -> dict[str, list[tuple[datetime, Status]]]:
     return news
 
 
-def _count_nothing_new(heard: Iterable[Heard], verdict: Verdict) -> None:
+def _count_what_says_nothing_new(heard: Iterable[Heard], verdict: Verdict) -> None:
     known: dict[str, tuple[Status, datetime]] = {}
     for each in heard:
         told = {name: (status, starts_at) for name, status, starts_at in each.spells}

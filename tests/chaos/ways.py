@@ -22,6 +22,7 @@ class What(StrEnum):
     DIES = "the process dies"
     FAILS = "the call fails"
     TWIN = "a twin invocation runs to its end"
+    STALLS = "the process stands still while all others go on, and then goes on itself"
     TAKEN = "somebody takes the incident, if there is one"
 
 
@@ -44,6 +45,8 @@ class Way:
         def happen() -> None:
             if self.what is What.TWIN:
                 world().invoke_again()
+            elif self.what is What.STALLS:
+                world().advance(seconds=STALL_SECONDS)
             elif self.what is What.TAKEN:
                 world().acknowledge_what_is_open()
             elif self.what is What.DIES:
@@ -58,6 +61,8 @@ class Way:
         return interruptions
 
 
+# Nearly as long as the longest function may run: a look, a tick and a delivery fall into it.
+STALL_SECONDS = 50
 DIES_BEFORE = Way("dies before it", What.DIES, True)
 DIES_AFTER = Way("dies after it", What.DIES, False)
 WAYS = (
@@ -71,6 +76,7 @@ WAYS = (
     Way("answer lost", What.FAILS, False),
     Way("twin before it", What.TWIN, True),
     Way("twin after it", What.TWIN, False),
+    Way("stalls before it", What.STALLS, True),
 )
 TAKEN = (Way("taken before it", What.TAKEN, True), Way("taken after it", What.TAKEN, False))
 

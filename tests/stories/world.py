@@ -272,7 +272,7 @@ class World:
         while (at := self._next_event()) is not None and at <= until:
             self.now = max(at, self.now)
             self._do_next()
-        self.now = until
+        self.now = max(until, self.now)  # where an invocation stalled, that took longer
 
     def _next_event(self) -> datetime | None:
         times = [self._next_tick, *self._executions.values(), *(at for at, _ in self._agenda)]
@@ -292,14 +292,17 @@ class World:
             self.run_tick()
         elif due := [message for message in self._inbox if message.due <= self.now]:
             for message in due:
-                self._inbox.remove(message)
-                self._deliver(message)
+                # Where a delivery stalls, others are made meanwhile.
+                if any(message is each for each in self._inbox):
+                    self._inbox = [each for each in self._inbox if each is not message]
+                    self._deliver(message)
         elif due_timers := self._due_timers():
             for at, group, receives in due_timers:
                 self._look_at(group, at, receives)
         else:
             for incident in [key for key, at in self._executions.items() if at <= self.now]:
-                self._ask(incident)
+                if self._executions.pop(incident, None) is not None:  # it waits for its answer
+                    self._ask(incident)
 
     def _due_timers(self) -> list[tuple[datetime, GroupId, int]]:
         due = [(at, group, RECEIVES) for at, group in self.timers.take_due(self.now)]
@@ -348,8 +351,6 @@ class World:
             self._executions[incident] = self.now + STEP_RETRY
         elif decisions[-1].action is Action.WAIT and decisions[-1].until is not None:
             self._executions[incident] = decisions[-1].until
-        else:
-            del self._executions[incident]
 
     def _invoke(self, work: Callable[[], object], function: str) -> bool:
         """Run an invocation to its end, its expected failure or its death; say whether it ended well."""
