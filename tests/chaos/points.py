@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
-from tests.chaos.scenarios import Scenario
+from tests.adapters.stores import DynamoStore, dynamodb, new_table
+from tests.chaos.scenarios import Compared, Scenario
 from tests.chaos.verdicts import Life, Verdict, judge, look_back
-from tests.chaos.ways import Way, may_arrive_twice
-from tests.stories.interruptions import Interruptions
+from tests.chaos.ways import DIES_AFTER, DIES_BEFORE, Way, may_arrive_twice
+from tests.stories.interruptions import Interruptions, Proxy
 from tests.stories.world import World
+from tocsin.adapters.dynamodb import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +28,10 @@ class Point:
 
 @dataclass(slots=True)
 class Figures:
-    """What all the points of a scenario came to."""
+    """What all the points of a scenario came to; `latest` is the worst delay."""
 
-    scenario: Scenario
+    name: str
+    compared: Compared
     calls: int = 0
     points: int = 0
     lost: int = 0
@@ -46,8 +51,15 @@ class Figures:
         self.other += verdict.other
         self.latest = max(self.latest, verdict.latest)
         if not verdict.is_good:
-            where = f"{self.scenario.name}: call {point.number}, {point.call}, {point.way.name}"
+            where = f"{self.name}: call {point.number}, {point.call}, {point.way.name}"
             self.problems.append("\n".join([where, *verdict.problems, life.told]))
+
+    def add_all(self, others: Figures) -> None:
+        """Add what other points came to."""
+        for name in ("points", "lost", "allowed", "doubled", "stale", "other"):
+            setattr(self, name, getattr(self, name) + getattr(others, name))
+        self.latest = max(self.latest, others.latest)
+        self.problems += others.problems
 
 
 Change = Callable[[World], object]
@@ -56,16 +68,16 @@ Choose = Callable[[Sequence[Point]], Iterable[Point]]
 
 def points_of(scenario: Scenario) -> list[Point]:
     """Return every point of a life: each of its calls, interrupted each way."""
-    calls = {redelivers: live(scenario, redelivers=redelivers)[1] for redelivers in (True, False)}
+    calls = {redelivers: live(scenario, redelivers=redelivers).calls for redelivers in (True, False)}
     return [Point(number, call, way) for way in scenario.ways for number, call in enumerate(calls[way.redelivers])]
 
 
 def enumerate_points(scenario: Scenario, choose: Choose = list, *, change: Change | None = None) -> Figures:
     """Live a scenario undisturbed, then once for each point that is chosen; `change` breaks the interrupted lives."""
-    expected = {redelivers: look_back(live(scenario, redelivers=redelivers)[0]) for redelivers in (True, False)}
-    figures = Figures(scenario, calls=len(live(scenario)[1]))
+    expected = {redelivers: live(scenario, redelivers=redelivers) for redelivers in (True, False)}
+    figures = Figures(scenario.name, scenario.compared, calls=len(expected[True].calls))
     for point in choose(points_of(scenario)):
-        life = look_back(live(scenario, point, redelivers=point.way.redelivers, change=change)[0])
+        life = live(scenario, point, redelivers=point.way.redelivers, change=change)
         may_repeat = may_arrive_twice(point.call, point.way)
         figures.add(point, judge(expected[point.way.redelivers], life, scenario.compared, may_repeat=may_repeat), life)
     return figures
@@ -73,25 +85,85 @@ def enumerate_points(scenario: Scenario, choose: Choose = list, *, change: Chang
 
 def live(
     scenario: Scenario, point: Point | None = None, *, redelivers: bool = True, change: Change | None = None
-) -> tuple[World, list[str]]:
-    """Live a scenario once, interrupted at a point; return the world as it is then, and the calls.
-
-    `change` is done to the world before anything happens in it.
-    """
+) -> Life:
+    """Live a scenario once, interrupted at a point; `change` is done to the world before anything happens in it."""
     worlds: list[World] = []
-    interruptions = (
-        point.way.interruptions(point.number, point.call, lambda: worlds[0]) if point is not None else Interruptions()
-    )
-    world = World(scenario.configuration, whole=True, warm=scenario.warm, wrap=interruptions.wrap)
-    worlds.append(world)
-    world.redelivers = redelivers
-    if change is not None:
-        change(world)
-    scenario.live(world)
-    return world, interruptions.calls
+    interruptions = Interruptions()
+    if point is not None:
+        interruptions = point.way.interruptions(point.number, point.call, lambda: worlds[0])
+    with _world(scenario, interruptions) as world:
+        worlds.append(world)
+        world.redelivers = redelivers
+        if change is not None:
+            change(world)
+        scenario.live(world)
+        return look_back(world, interruptions.calls)
+
+
+@contextmanager
+def _world(scenario: Scenario, interruptions: Interruptions) -> Iterator[World]:
+    if not scenario.table:
+        yield World(scenario.configuration, whole=True, warm=scenario.warm, wrap=interruptions.wrap)
+        return
+    with dynamodb() as client:
+        name = new_table(client).table_name
+        requests = _Requests(interruptions)
+        store = DynamoStore(Table(name, lambda: requests.of(client)), client)
+        yield World(scenario.configuration, store=store, whole=True, wrap=requests.within)
+
+
+@dataclass(slots=True)
+class _Requests:
+    """Numbers requests instead of calls, and names each by the call that makes it: "record: update_item"."""
+
+    interruptions: Interruptions
+    call: str = ""
+
+    def within(self, target: Any) -> Any:
+        return Proxy(target, self._begin)
+
+    def _begin(self, name: str, work: Callable[[], Any]) -> Any:
+        self.call = name
+        return work()
+
+    def of(self, client: Any) -> Any:
+        return Proxy(client, lambda name, work: self.interruptions.run(f"{self.call}: {name}", work))
+
+
+# What a tick asks in which nothing happens.
+QUIET = frozenset({"revision", "read", "load_digest", "load_rules", "query_all", "load_ingested", "overdue"})
+CRASHES = (DIES_BEFORE, DIES_AFTER)
+MOST_OTHERS = 3000
+
+
+def choose_all(scenario: Scenario) -> Choose:
+    """Return what chooses each crash before and after each call, and the other ways at as many as time allows."""
+
+    def choose(points: Sequence[Point]) -> list[Point]:
+        if scenario.most_points is not None:
+            return spread([point for point in points if not _is_quiet(point)], scenario.most_points)
+        crashes = [point for point in points if point.way in CRASHES]
+        return crashes + spread([point for point in points if point.way not in CRASHES], MOST_OTHERS)
+
+    return choose
+
+
+def choose_some(count: int) -> Choose:
+    """Return what chooses so many points: two thirds of them crashes at calls that are more than a quiet tick's."""
+
+    def choose(points: Sequence[Point]) -> list[Point]:
+        crashes = spread([each for each in points if each.way in CRASHES and not _is_quiet(each)], 2 * count // 3)
+        chosen = set(crashes)
+        return crashes + spread([point for point in points if point not in chosen], count - len(crashes))
+
+    return choose
+
+
+def _is_quiet(point: Point) -> bool:
+    return point.call.partition(": ")[0] in QUIET
 
 
 def spread(points: Sequence[Point], count: int) -> list[Point]:
     """Return so many points, spread evenly over all."""
-    step = max(len(points) / count, 1.0)
+    step = max(len(points) / max(count, 1), 1.0)
     return [points[int(position * step)] for position in range(min(count, len(points)))]

@@ -12,7 +12,7 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 
-from tests.chaos.ways import TAKEN, WAYS, Way, What
+from tests.chaos.ways import DIES_AFTER, DIES_BEFORE, TAKEN, WAYS, Way, What
 from tests.stories.configurations import MINUTE, configuration, equal, policy, receiver, rule
 from tests.stories.world import START, World
 from tocsin.core.configuration import Configuration
@@ -39,7 +39,8 @@ class Scenario:
     """A life: its configuration, what happens in it, and what has to be the same in all its lives.
 
     `row` is the line of the table of figures that it counts in, its own where it is empty; `most_points` is how many
-    points of it are lived, spread evenly over all, where all of them would take too long.
+    points of it are lived, spread evenly over all that are more than a quiet tick's questions, where all of them would
+    take too long. On the `table`, the calls are the requests to DynamoDB, of which a call through a port may make many.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Scenario:
     ways: tuple[Way, ...] = WAYS
     row: str = ""
     most_points: int | None = None
+    table: bool = False
 
 
 def route(**more: object) -> RouteSpec:
@@ -340,7 +342,28 @@ SCENARIOS = (
 def storm(alerts: int, most_points: int) -> Scenario:
     """Return a storm of so many alerts in one group."""
     people = _with(Kind.SLACK, Kind.PAGERDUTY)
-    return Scenario(f"a storm of {alerts:,} alerts", people, storms(alerts), Compared.FACTS, most_points=most_points)
+    return Scenario(
+        f"a storm of {alerts:,} alerts",
+        people,
+        storms(alerts),
+        Compared.FACTS,
+        ways=(DIES_BEFORE, DIES_AFTER),
+        most_points=most_points,
+    )
+
+
+def on_the_table(alerts: int, most_points: int) -> Scenario:
+    """Return a life of more alerts than fit into one transaction, by the requests that it makes to DynamoDB."""
+    return Scenario(
+        f"{alerts} alerts, by each request to DynamoDB",
+        _with(Kind.SLACK, Kind.PAGERDUTY),
+        storms(alerts),
+        Compared.FACTS,
+        ways=(DIES_BEFORE, DIES_AFTER),
+        most_points=most_points,
+        table=True,
+    )
 
 
 STORM = storm(10_000, most_points=48)
+ON_THE_TABLE = on_the_table(220, most_points=120)

@@ -56,17 +56,18 @@ class Life:
     heard: Mapping[Ear, Sequence[Heard]]
     left: Left
     told: str
+    calls: Sequence[str]
     taken_at: datetime | None = None
 
 
-def look_back(world: World) -> Life:
+def look_back(world: World, calls: Sequence[str]) -> Life:
     """Return what a world has come to."""
     heard: dict[Ear, list[Heard]] = {}
     for page in world.pages:
         heard.setdefault((page.notification.group, page.notification.key), []).append(_heard(page))
-    return Life(
-        heard, _left(world), world.told() if len(world.pages) < 20 else f"{len(world.pages)} pages", world.taken_at
-    )
+    pages = len(world.pages)
+    many = pages > 20 or any(len(page.notification.alerts) > 20 for page in world.pages)
+    return Life(heard, _left(world), f"{pages} pages" if many else world.told(), tuple(calls), world.taken_at)
 
 
 def _heard(page: Page) -> Heard:
@@ -80,20 +81,22 @@ def _heard(page: Page) -> Heard:
 
 def _left(world: World) -> Left:
     """Return what must be the same at the end, whatever was interrupted: all but times and numbers."""
-    store = world.store
+    store, records = world.store, world.store.load_rules(now=world.now)
     firing = {
         (key, alert)
-        for key, record in store.rules.items()
+        for key, record in records.items()
         for alert, each in record.active.items()
         if each.state is AlertState.FIRING
     }
+    groups = {page.notification.group for page in world.pages} | {*store.active_groups()}
+    incidents = filter(None, (store.load_incident(each) for each in world.escalations.started))
     return (
         ("groups that somebody looks at", frozenset(store.active_groups())),
         ("alerts that fire", frozenset(firing)),
-        ("rules that are telling", sum(bool(record.telling) for record in store.rules.values())),
-        ("outbox", sum(len(store.load_outbox(group)) for group in store.groups)),
+        ("rules that are telling", sum(bool(record.telling) for record in records.values())),
+        ("outbox", sum(len(store.load_outbox(group)) for group in groups)),
         ("who inhibits", frozenset(each.fingerprint for each in store.load_inhibitors(now=world.now))),
-        (INCIDENTS, tuple(sorted((each.state, each.steps_done) for each in store.incidents.values()))),
+        (INCIDENTS, tuple(sorted((each.state, each.steps_done) for each in incidents))),
         ("untold alerts that were sent", sum(not each.is_told for each in store.load_ingested(now=world.now))),
     )
 

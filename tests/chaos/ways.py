@@ -74,6 +74,8 @@ WAYS = (
     Way("dies after it twice", What.DIES, False, times=2),
     Way("fails", What.FAILS, True),
     Way("answer lost", What.FAILS, False),
+    Way("fails, nothing is redelivered", What.FAILS, True, redelivers=False),
+    Way("answer lost, nothing is redelivered", What.FAILS, False, redelivers=False),
     Way("twin before it", What.TWIN, True),
     Way("twin after it", What.TWIN, False),
     Way("stalls before it", What.STALLS, True),
@@ -91,7 +93,11 @@ class Exception_:
     why: str
 
     def applies(self, call: str, way: Way) -> bool:
-        return way.what in (What.DIES, What.FAILS) and (call, way.is_before) == (self.call, self.is_before)
+        if way.what not in (What.DIES, What.FAILS):
+            return False
+        # Of the requests that a call makes, each stands before the next.
+        port, _, request = call.partition(": ")
+        return port == self.call and (bool(request) or way.is_before == self.is_before)
 
 
 MAIL_OF_TOPIC = frozenset({Kind.SNS})

@@ -29,7 +29,7 @@ class Interruptions:
         self._after = after
 
     def wrap(self, target: Any) -> Any:
-        return _Wrapped(self, target)
+        return Proxy(target, self.run)
 
     def run(self, name: str, work: Callable[[], Any]) -> Any:
         if len(self.calls) == self._number:
@@ -46,13 +46,15 @@ class Interruptions:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wrapped:
-    calls: Interruptions
+class Proxy:
+    """Gives each call of a target to `run`, with its name; the target's own is a sender's: "send"."""
+
     target: Any
+    run: Callable[[str, Callable[[], Any]], Any]
 
     def __getattr__(self, name: str) -> Any:
         work = getattr(self.target, name)
-        return lambda *arguments, **named: self.calls.run(name, partial(work, *arguments, **named))
+        return lambda *arguments, **named: self.run(name, partial(work, *arguments, **named))
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        return self.calls.run("send", partial(self.target, *arguments, **named))
+        return self.run("send", partial(self.target, *arguments, **named))

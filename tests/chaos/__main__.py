@@ -1,0 +1,112 @@
+"""`make chaos`: live every life at every crash point, break every law once, write the figures into docs/reliability.md.
+
+Exits with 1 where anything was lost, came twice or came stale, where a break was not caught, or where a storm took more
+memory than a function has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import groupby
+
+from tests.chaos.broken import BREAKS, catch
+from tests.chaos.figures import table, write_block
+from tests.chaos.points import Figures, choose_all, enumerate_points
+from tests.chaos.scenarios import ON_THE_TABLE, SCENARIOS, STORM, Compared
+
+COMMAND = "make chaos"
+ALL = (*SCENARIOS, STORM, ON_THE_TABLE)
+# A life's points are lived in so many portions, by whichever process is free.
+PORTIONS = 4
+MEGABYTES = 512
+SHOWN = 10
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Live, print, write; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--only", default="", help="lives and breaks whose name has this text; writes nothing")
+    options = parser.parse_args(arguments)
+    lives = [number for number, scenario in enumerate(ALL) if options.only in scenario.name]
+    breaks = [number for number, each in enumerate(BREAKS) if options.only in each.how]
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        figures = list(_lived(pool, lives))
+        caught = list(zip(breaks, pool.map(_caught, breaks), strict=True))
+    points, broken = points_table(figures), breaks_table(caught)
+    print(points, broken, sep="\n\n")
+    problems = [problem for each in figures for problem in each.problems]
+    problems += [f"not caught: {BREAKS[number].how}" for number, by in caught if not by]
+    print(*problems[:SHOWN], sep="\n\n", file=sys.stderr)
+    if not options.only:
+        write_block("chaos:crash-points", points, command=COMMAND)
+        write_block("chaos:broken", broken, command=COMMAND)
+    return 1 if problems else 0
+
+
+def _lived(pool: ProcessPoolExecutor, numbers: Iterable[int]) -> Iterator[Figures]:
+    """Yield each life's figures as they come together, those of one row as one."""
+    futures = [(number, [pool.submit(_live, number, first) for first in range(PORTIONS)]) for number in numbers]
+    for row, lives in groupby(futures, key=lambda each: ALL[each[0]].row or ALL[each[0]].name):
+        total = Figures(row, Compared.EXACTLY)
+        for number, portions in lives:
+            total.compared = ALL[number].compared
+            parts = [portion.result() for portion in portions]
+            total.calls += parts[0].calls
+            for part in parts:
+                total.add_all(part)
+        print(f"{row}: {total.points} points", file=sys.stderr, flush=True)
+        yield total
+
+
+def _live(number: int, first: int) -> Figures:
+    """Return the figures of every n-th of the points that are chosen of a life."""
+    scenario = ALL[number]
+    figures = enumerate_points(scenario, lambda points: [*choose_all(scenario)(points)][first::PORTIONS])
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    if used > MEGABYTES:
+        figures.problems.append(f"{scenario.name}: took {used} MB of memory, more than {MEGABYTES}")
+    return figures
+
+
+def _caught(number: int) -> str:
+    """Return what caught a break, in words; empty where nothing did."""
+    return next((_shown(each) for each in catch(BREAKS[number]) if each.problems), "")
+
+
+def _shown(figures: Figures) -> str:
+    counts = {"lost": figures.lost, "twice": figures.doubled, "stale": figures.stale, "otherwise wrong": figures.other}
+    found = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    return f"{figures.name}: {found} (of {figures.points} points)"
+
+
+def points_table(figures: Iterable[Figures]) -> str:
+    """Return the figures as a table, with their sums."""
+    heads = ["life", "the same", "calls", "points", "lost", "once more", "twice", "stale", "otherwise wrong", "latest"]
+    total = Figures("all", Compared.EXACTLY)
+    rows = []
+    for each in figures:
+        rows.append([each.name, each.compared.value, *_numbers(each)])
+        total.calls += each.calls
+        total.add_all(each)
+    return table(heads, [*rows, ["all", "", *_numbers(total)]], numbers_from=2)
+
+
+def _numbers(figures: Figures) -> list[str]:
+    counts = [figures.calls, figures.points, figures.lost, figures.allowed, figures.doubled, figures.stale]
+    minutes, seconds = divmod(int(figures.latest.total_seconds()), 60)
+    return [*(f"{count:,}" for count in (*counts, figures.other)), f"{minutes}:{seconds:02}"]
+
+
+def breaks_table(caught: Iterable[tuple[int, str]]) -> str:
+    """Return which law was broken how, and what caught it."""
+    rows = [(BREAKS[number].law, BREAKS[number].how, by or "nothing") for number, by in caught]
+    return table(["law", "how it was broken", "what caught it"], rows, numbers_from=3)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
