@@ -101,9 +101,9 @@ def test_a_key_of_http_config_with_something_of_another_type_is_refused(within, 
         (
             "a header without a list",
             "http_headers: {x: {values: a}}",
-            "http_headers.x.values: expected a list, found 'a'",
+            "http_headers.x.values: expected a list, found a text",
         ),
-        ("a header that is a text", "http_headers: {x: a}", "http_headers.x: expected a mapping, found 'a'"),
+        ("a header that is a text", "http_headers: {x: a}", "http_headers.x: expected a mapping, found a text"),
         ("headers that are none", "http_headers: [a]", "http_headers: expected a mapping of headers by their names"),
         ("a value that is none", "http_headers: {x: {values: [{}]}}", "values[0]: expected text, found a mapping"),
         (

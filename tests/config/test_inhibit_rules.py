@@ -49,7 +49,7 @@ def test_a_rule_with_several_sources_has_them_all():
     ("name", "rule", "expected"),
     [
         ("an unknown key", "{source: a}", "inhibit rule 1: unknown key 'source'"),
-        ("a rule that is a text", "a", "inhibit rule 1: expected a mapping, found 'a'"),
+        ("a rule that is a text", "a", "inhibit rule 1: expected a mapping, found a text"),
         ("a name of another kind", "{name: [a]}", "inhibit rule 1: name: expected text"),
         ("a name that is told", "{name: x, equal: a}", 'inhibit rule "x": equal: expected a list'),
         ("an empty label", "{equal: ['']}", "equal[0]: expected a text that is not empty"),

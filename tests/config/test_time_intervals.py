@@ -75,7 +75,7 @@ def test_the_machines_own_time_is_utc_and_that_is_told():
         ("a name twice", "time_intervals: [{name: a}]\nmute_time_intervals: [{name: a}]", '"a" is not unique'),
         ("an unknown key", "time_intervals: [{name: a, times: []}]", "unknown key 'times'"),
         ("a section of another kind", "mute_time_intervals: {a: b}", "mute_time_intervals: expected a list"),
-        ("intervals of another kind", "time_intervals: [{name: a, time_intervals: b}]", "expected a list, found 'b'"),
+        ("intervals of another kind", "time_intervals: [{name: a, time_intervals: b}]", "expected a list, found a text"),
     ],
 )
 def test_named_intervals_are_refused_with_their_reason(name, text, expected):
@@ -112,7 +112,7 @@ def test_routes_have_intervals_of_their_own_and_labels_over_their_parents():
         ("a root for some hours", "active_time_intervals: [nights]", "it must not have active_time_intervals"),
         ("an interval that is not there", "routes: [{mute_time_intervals: [night]}]", "did you mean 'nights'?"),
         ("another that is not there", "routes: [{active_time_intervals: [x]}]", 'there is no time interval "x"'),
-        ("intervals of another kind", "routes: [{mute_time_intervals: nights}]", "expected a list, found 'nights'"),
+        ("intervals of another kind", "routes: [{mute_time_intervals: nights}]", "expected a list, found a text"),
         ("labels of another kind", "labels: [a]", "labels: expected a mapping"),
         ("a label without a name", "labels: {'': a}", "not a valid label name: ''"),
     ],

@@ -183,7 +183,7 @@ def policy(steps):
             "step 2: after: steps must be in ascending order",
         ),
         ("a compatibility with something else", "compatibility: grafana", "expected tocsin or alertmanager"),
-        ("policies that are no list", "escalation: {policies: a}", "policies: expected a list, found 'a'"),
+        ("policies that are no list", "escalation: {policies: a}", "policies: expected a list, found a text"),
     ],
 )
 def test_a_file_is_refused_with_its_place_and_reason(name, text, expected):

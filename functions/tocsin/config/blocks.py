@@ -23,7 +23,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ..errors import Problem
 from .documents import Document, Path
-from .values import describe
+from .values import kind_of
 
 # The environment variable, and the key in a validation's context, that allow secrets in clear text.
 INLINE_SECRETS = "TOCSIN_ALLOW_INLINE_SECRETS"
@@ -63,7 +63,7 @@ class Block(BaseModel):
     @classmethod
     def _check(cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
         if not isinstance(value, dict):
-            raise ValueError(f"expected a mapping, found {describe(value)}")
+            raise ValueError(f"expected a mapping, found {kind_of(value)}")
         keys = cls.keys()
         details = [_detail((key,), _stranger(key, keys), "at_key") for key in value if key not in keys]
         made: Self | None = None
@@ -142,7 +142,7 @@ class Reading:
         """Return the block at a path, or None when it has problems, which are noted."""
         value = self.document.at(path)
         if not isinstance(value, dict):
-            self.problem(path, f"expected a mapping, found {describe(value)}", context=context)
+            self.problem(path, f"expected a mapping, found {kind_of(value)}", context=context)
             return None
         try:
             return model.model_validate(value, context=self._context)
@@ -171,7 +171,7 @@ class Reading:
         if value is None:
             return
         if not isinstance(value, list):
-            self.problem(path, f"{path[-1]}: expected a list, found {describe(value)}", context=context)
+            self.problem(path, f"{path[-1]}: expected a list, found {kind_of(value)}", context=context)
             return
         yield from ((*path, index) for index in range(len(value)))
 

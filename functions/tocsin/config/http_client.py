@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, Field
 
 from .blocks import Block, secret_in_clear_text, words
-from .values import IS_LIST, AnyMap, Flag, PlainTexts, Reference, Text, TextMap, TextsMap, describe
+from .values import IS_LIST, AnyMap, Flag, PlainTexts, Reference, Text, TextMap, TextsMap, describe, kind_of
 
 _RESERVED_HEADERS = words(
     """
@@ -217,7 +217,7 @@ class Header(Block):
 
 def _headers(value: Any) -> Any:
     if not isinstance(value, dict):
-        raise ValueError(f"expected a mapping of headers by their names, found {describe(value)}")
+        raise ValueError(f"expected a mapping of headers by their names, found {kind_of(value)}")
     return {name: {} if header is None else header for name, header in value.items()}
 
 

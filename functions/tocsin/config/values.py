@@ -45,6 +45,11 @@ def describe(value: Any) -> str:
     return repr(str(value))
 
 
+def kind_of(value: Any) -> str:
+    """Return what was found, in a word: a text in the place of a block may be a secret, and is not repeated."""
+    return "a text" if isinstance(value, str) else describe(value)
+
+
 def is_template(text: str) -> bool:
     """Say whether a text has something to be filled in when it is sent."""
     return "{{" in text
@@ -137,13 +142,13 @@ def _label_name(value: Any) -> str:
 
 def _list(value: Any) -> Any:
     if not isinstance(value, list):
-        raise ValueError(f"expected a list, found {describe(value)}")
+        raise ValueError(f"expected a list, found {kind_of(value)}")
     return value
 
 
 def _mapping(value: Any) -> Any:
     if not isinstance(value, dict):
-        raise ValueError(f"expected a mapping, found {describe(value)}")
+        raise ValueError(f"expected a mapping, found {kind_of(value)}")
     return value
 
 
