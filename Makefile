@@ -12,7 +12,7 @@ LOCK := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-peers check up invoke build deploy bench golden lock setup prometheus clean distclean
+.PHONY: help demo test test-peers chaos check up invoke build deploy bench golden lock setup prometheus clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ test: $(READY) prometheus ## Run every test
 
 test-peers: $(READY) prometheus ## Let real amtool and a real Prometheus talk to the local stack
 	@$(BIN)/pytest -m peers tests/peers
+
+chaos: $(READY) ## Interrupt every call of every life, break every law once; write the figures into docs/reliability.md
+	@$(BIN)/python -m tests.chaos
+	@$(BIN)/pytest -m chaos
 
 check: $(READY) prometheus ## Format, lint, strict types, template, rules
 	$(BIN)/ruff format --check .

@@ -18,6 +18,7 @@ from tests.chaos.broken import BREAKS, catch
 from tests.chaos.figures import table, write_block
 from tests.chaos.points import Figures, choose_all, enumerate_points
 from tests.chaos.scenarios import ON_THE_TABLE, SCENARIOS, STORM, Compared
+from tests.chaos.ways import EXCEPTIONS
 
 COMMAND = "make chaos"
 ALL = (*SCENARIOS, STORM, ON_THE_TABLE)
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(*problems[:SHOWN], sep="\n\n", file=sys.stderr)
     if not options.only:
         write_block("chaos:crash-points", points, command=COMMAND)
+        write_block("chaos:exceptions", exceptions_table(), command=COMMAND)
         write_block("chaos:broken", broken, command=COMMAND)
     return 1 if problems else 0
 
@@ -100,6 +102,15 @@ def _numbers(figures: Figures) -> list[str]:
     counts = [figures.calls, figures.points, figures.lost, figures.allowed, figures.doubled, figures.stale]
     minutes, seconds = divmod(int(figures.latest.total_seconds()), 60)
     return [*(f"{count:,}" for count in (*counts, figures.other)), f"{minutes}:{seconds:02}"]
+
+
+def exceptions_table() -> str:
+    """Return the calls after which a receiver may hear a notification once more."""
+    rows = [
+        (f"`{each.call}`", "before" if each.is_before else "after", ", ".join(sorted(each.kinds)), each.why)
+        for each in EXCEPTIONS
+    ]
+    return table(["call", "interrupted just", "receivers", "why"], rows, numbers_from=4)
 
 
 def breaks_table(caught: Iterable[tuple[int, str]]) -> str:

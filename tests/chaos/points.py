@@ -66,20 +66,23 @@ Change = Callable[[World], object]
 Choose = Callable[[Sequence[Point]], Iterable[Point]]
 
 
-def points_of(scenario: Scenario) -> list[Point]:
-    """Return every point of a life: each of its calls, interrupted each way."""
-    calls = {redelivers: live(scenario, redelivers=redelivers).calls for redelivers in (True, False)}
-    return [Point(number, call, way) for way in scenario.ways for number, call in enumerate(calls[way.redelivers])]
-
-
 def enumerate_points(scenario: Scenario, choose: Choose = list, *, change: Change | None = None) -> Figures:
-    """Live a scenario undisturbed, then once for each point that is chosen; `change` breaks the interrupted lives."""
-    expected = {redelivers: live(scenario, redelivers=redelivers) for redelivers in (True, False)}
-    figures = Figures(scenario.name, scenario.compared, calls=len(expected[True].calls))
-    for point in choose(points_of(scenario)):
+    """Live a scenario undisturbed, then once for each point that is chosen of all: each call, interrupted each way.
+
+    `change` breaks the interrupted lives.
+    """
+    undisturbed = {flag: live(scenario, redelivers=flag) for flag in {way.redelivers for way in scenario.ways}}
+    points = [
+        Point(number, call, way)
+        for way in scenario.ways
+        for number, call in enumerate(undisturbed[way.redelivers].calls)
+    ]
+    figures = Figures(scenario.name, scenario.compared, calls=len(undisturbed[True].calls))
+    for point in choose(points):
+        expected = undisturbed[point.way.redelivers]
         life = live(scenario, point, redelivers=point.way.redelivers, change=change)
         may_repeat = may_arrive_twice(point.call, point.way)
-        figures.add(point, judge(expected[point.way.redelivers], life, scenario.compared, may_repeat=may_repeat), life)
+        figures.add(point, judge(expected, life, scenario.compared, may_repeat=may_repeat), life)
     return figures
 
 

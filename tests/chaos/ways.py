@@ -85,7 +85,7 @@ TAKEN = (Way("taken before it", What.TAKEN, True), Way("taken after it", What.TA
 
 @dataclass(frozen=True, slots=True)
 class Exception_:
-    """Where a receiver has answered, and the process dies or fails before that is written down."""
+    """Where a receiver has answered, and the process dies, or the call fails, before that is written down."""
 
     call: str
     is_before: bool

@@ -1,6 +1,6 @@
 """The laws that the design rests on (docs/architecture.md), each with a test that fails when it is broken.
 
-Crash points, which laws 5, 6 and 7 are about as well, are in test_crashes.py; twins beside every call (law 4) in
+Crash points, which laws 4 to 8 are about as well, are in tests/chaos; twins beside every call (law 4) in
 tests/stories/test_repetition.py; what law 3 says of imports, and law 2 of clocks, in tests/test_project.py.
 """
 
