@@ -99,8 +99,15 @@ class FailureReason(StrEnum):
     NOT_CONFIGURED = "not configured"
 
 
+# With these reasons a receiver may have taken what it was sent, though it did not say so.
+_AMBIGUOUS = frozenset({FailureReason.SERVER_ERROR, FailureReason.TIMEOUT, FailureReason.CONNECTION})
+
+
 class DeliveryError(TocsinError):
-    """A receiver did not take the notification."""
+    """A receiver did not take the notification, as far as is known.
+
+    `may_have_arrived` is False where it certainly did not: nothing was sent, or it was refused.
+    """
 
     def __init__(
         self,
@@ -109,8 +116,10 @@ class DeliveryError(TocsinError):
         reason: FailureReason,
         retryable: bool,
         retry_after_seconds: float | None = None,
+        may_have_arrived: bool | None = None,
     ) -> None:
         self.reason = reason
+        self.may_have_arrived = reason in _AMBIGUOUS if may_have_arrived is None else may_have_arrived
         self.retryable = retryable
         self.retry_after_seconds = retry_after_seconds
         super().__init__(message)

@@ -235,6 +235,8 @@ class Claim(StrEnum):
     GRANTED = "granted"
     DELIVERED = "already delivered"
     STALE = "something newer was delivered"
+    UNHEARD = "it is over, and the receiver never heard that it began"
+    WAITING = "the receiver has asked for patience"
     BUSY = "another invocation is delivering to this integration"
 
 
@@ -261,10 +263,28 @@ class Delivery:
 class Deliveries(Protocol):
     """Who was told what, when, with what result."""
 
-    def claim(self, notification: Notification, *, now: datetime) -> Claim: ...
+    def claim(self, notification: Notification, *, now: datetime) -> Claim:
+        """Take a notification to deliver it, alone of all for its group and integration; or say why not.
 
-    def record(self, notification: Notification, state: DeliveryState, outcome: str, *, now: datetime) -> None:
-        """Write down what came of an attempt, and give the claim back."""
+        One that says that all is over is UNHEARD where nothing that fires is confirmed or may have arrived; what is
+        older then counts as STALE.
+        """
+        ...
+
+    def record(
+        self,
+        notification: Notification,
+        state: DeliveryState,
+        outcome: str,
+        *,
+        now: datetime,
+        may_have_arrived: bool = True,
+        wait_until: datetime | None = None,
+    ) -> None:
+        """Write down what came of an attempt, and give the claim back.
+
+        Until `wait_until` no claim is granted. What certainly did not arrive, nobody has heard of.
+        """
         ...
 
     def load_deliveries(self, group: GroupId) -> Sequence[Delivery]: ...

@@ -554,6 +554,74 @@ def test_who_lost_the_claim_records_nothing(store):
     assert [each.state for each in store.load_deliveries(GROUP.id)] == [DeliveryState.DELIVERED]
 
 
+def over(seq: int, *, follows_unconfirmed: bool = True, integration: Integration = SLACK) -> Notification:
+    """Return the word that all is over, after something that is not confirmed."""
+    said = notification(alert(ended=True), seq=seq, integration=integration)
+    return replace(said, follows_unconfirmed=follows_unconfirmed)
+
+
+def attempt(store: Store, what: str, said: Notification) -> None:
+    assert store.claim(said, now=NOW) is Claim.GRANTED
+    state = DeliveryState.DELIVERED if what == "arrived" else DeliveryState.FAILED
+    store.record(said, state, what, now=NOW, may_have_arrived=what != "refused")
+
+
+HEARD: dict[str, tuple[list[tuple[str, Notification]], Claim]] = {
+    "nobody has tried": ([], Claim.UNHEARD),
+    "it was refused": ([("refused", notification(seq=1))], Claim.UNHEARD),
+    "it may have arrived": ([("not answered", notification(seq=1))], Claim.GRANTED),
+    "it may have arrived, and was refused then": (
+        [("not answered", notification(seq=1)), ("refused", notification(seq=1))],
+        Claim.GRANTED,
+    ),
+    "it arrived, and what came after it was refused": (
+        [("arrived", notification(seq=1)), ("refused", notification(seq=2))],
+        Claim.GRANTED,
+    ),
+    "it arrived, and so did its end, and its next beginning was refused": (
+        [
+            ("arrived", notification(seq=1)),
+            ("arrived", over(2, follows_unconfirmed=False)),
+            ("refused", notification(seq=3)),
+        ],
+        Claim.UNHEARD,
+    ),
+    "another integration has heard it": ([("arrived", notification(integration=MAIL))], Claim.UNHEARD),
+}
+
+
+@pytest.mark.parametrize(("attempts", "expected"), HEARD.values(), ids=HEARD.keys())
+def test_an_end_is_told_to_who_may_have_heard_the_beginning(store, attempts, expected):
+    for what, said in attempts:
+        attempt(store, what, said)
+    assert store.claim(over(9), now=NOW) is expected
+    if expected is Claim.UNHEARD:
+        assert store.claim(notification(seq=8), now=NOW) is Claim.STALE, "its beginning must not be told after this"
+        assert store.claim(over(9), now=NOW) is Claim.DELIVERED
+        assert store.claim(notification(seq=10), now=NOW) is Claim.GRANTED
+
+
+def test_an_end_after_a_claim_that_was_never_given_back_is_told(store):
+    assert store.claim(notification(seq=1), now=NOW) is Claim.GRANTED
+    assert store.claim(over(2), now=NOW + SECOND) is Claim.BUSY
+    assert store.claim(over(2), now=NOW + LEASE) is Claim.GRANTED
+
+
+def test_an_end_after_what_is_confirmed_is_told_whatever_is_kept_of_it(store):
+    assert store.claim(over(2, follows_unconfirmed=False), now=NOW) is Claim.GRANTED
+
+
+def test_a_receiver_that_asks_for_patience_is_left_alone_until_then(store):
+    store.claim(notification(seq=1), now=NOW)
+    store.record(notification(seq=1), DeliveryState.FAILED, "429", now=NOW, wait_until=NOW + MINUTE)
+    for seq in (1, 2):
+        assert store.claim(notification(seq=seq), now=NOW + MINUTE - HALF) is Claim.WAITING
+    assert store.claim(notification(integration=MAIL), now=NOW) is Claim.GRANTED
+    assert store.claim(notification(seq=2), now=NOW + MINUTE) is Claim.GRANTED
+    store.record(notification(seq=2), DeliveryState.DELIVERED, "ok", now=NOW + MINUTE)
+    assert store.claim(notification(seq=3), now=NOW + MINUTE) is Claim.GRANTED
+
+
 def test_a_thread_is_kept_beside_the_claims_until_it_is_forgotten(store):
     store.claim(notification(), now=NOW)
     assert store.load_thread(notification(), now=NOW) is None

@@ -68,6 +68,11 @@ def _failed(store: DynamoStore) -> None:
     store.record(notification(), DeliveryState.FAILED, "503", now=NOW)
 
 
+def _with_incident(store: DynamoStore) -> None:
+    told(store)
+    store.save_incident(incident(), now=NOW)
+
+
 def _snapshots(store: DynamoStore) -> DynamoSnapshots:
     return DynamoSnapshots(store.table)
 
@@ -100,7 +105,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "save_incident": Operation(lambda store, _: store.save_incident(incident(), now=NOW)),
     "escalate": Operation(
         lambda store, _: store.escalate(incident(version=1, steps_done=1), {"oncall": 1}, now=NOW),
-        lambda store: (told(store), store.save_incident(incident(), now=NOW)),
+        _with_incident,
     ),
     "load_inhibitors": Operation(
         lambda store, _: store.load_inhibitors(now=NOW), lambda store: store.save_inhibitors([alert()], now=NOW)

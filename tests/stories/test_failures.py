@@ -239,7 +239,7 @@ def test_a_resolution_that_failed_is_told_though_its_group_is_over():
 
 def test_a_receiver_that_never_works_is_given_up_after_a_day_and_that_is_counted():
     world = World(configuration(rule("DiskFull")))
-    world.receiver_fails("team", retryable=False)
+    world.receiver_fails("team", retryable=True)
     world.metric_goes_bad("DiskFull")
     world.advance(minutes=2)
     world.metric_recovers("DiskFull")

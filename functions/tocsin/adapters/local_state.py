@@ -17,7 +17,7 @@ import time
 import types
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import lru_cache
@@ -78,12 +78,21 @@ class LocalStore(MemoryStore):
 
     def claim(self, notification: Notification, *, now: datetime) -> Claim:
         claim = super().claim(notification, now=now)
-        if claim is Claim.GRANTED:
+        if claim in (Claim.GRANTED, Claim.UNHEARD):
             self.save(now=now)
         return claim
 
-    def record(self, notification: Notification, state: DeliveryState, outcome: str, *, now: datetime) -> None:
-        super().record(notification, state, outcome, now=now)
+    def record(
+        self,
+        notification: Notification,
+        state: DeliveryState,
+        outcome: str,
+        *,
+        now: datetime,
+        may_have_arrived: bool = True,
+        wait_until: datetime | None = None,
+    ) -> None:
+        super().record(notification, state, outcome, now=now, may_have_arrived=may_have_arrived, wait_until=wait_until)
         self.save(now=now)
 
     def save(self, *, now: datetime) -> None:
@@ -270,7 +279,9 @@ def decode(hint: Any, data: Any) -> Any:
         return Labels(_expect(dict, data))
     if is_dataclass(hint) and isinstance(hint, type):
         _expect(dict, data)
-        return hint(**{name: decode(each, data[name]) for name, each in _hints(hint).items()})
+        # A field that is newer than the file has its default.
+        named = {name: each for name, each in _hints(hint).items() if name in data or name not in _defaulted(hint)}
+        return hint(**{name: decode(each, data[name]) for name, each in named.items()})
     if isinstance(hint, type) and issubclass(hint, Enum):
         return hint(data)
     if hint is datetime:
@@ -296,6 +307,12 @@ def _expect(kind: type, data: Any) -> Any:
     if not isinstance(data, kind) or (kind is int and isinstance(data, bool)):
         raise ValueError(f"expected {kind.__name__}, found {str(data)[:40]!r}")
     return data
+
+
+@lru_cache(maxsize=64)
+def _defaulted(kind: type) -> frozenset[str]:
+    given = (each for each in fields(kind) if each.default is not MISSING or each.default_factory is not MISSING)
+    return frozenset(each.name for each in given)
 
 
 @lru_cache(maxsize=64)

@@ -55,6 +55,9 @@ class _Claim:
     delivered_seq: int = -1
     id: str = ""
     until: datetime | None = None
+    wait_until: datetime | None = None
+    believes: bool = False
+    believed: bool = False
 
 
 class MemoryStore:
@@ -277,18 +280,39 @@ class MemoryStore:
             return Claim.STALE
         if claim.until is not None and claim.until > now:
             return Claim.BUSY
+        is_over = notification.status is Status.RESOLVED
+        if is_over and notification.follows_unconfirmed and not claim.believes:
+            self.writes += 1
+            claim.delivered_seq = notification.seq
+            return Claim.UNHEARD
+        if claim.wait_until is not None and claim.wait_until > now:
+            return Claim.WAITING
         self.writes += 1
         claim.id, claim.until = notification.id, now + LEASE
+        if not is_over:
+            claim.believed, claim.believes = claim.believes, True
         return Claim.GRANTED
 
-    def record(self, notification: Notification, state: DeliveryState, outcome: str, *, now: datetime) -> None:
+    def record(
+        self,
+        notification: Notification,
+        state: DeliveryState,
+        outcome: str,
+        *,
+        now: datetime,
+        may_have_arrived: bool = True,
+        wait_until: datetime | None = None,
+    ) -> None:
         claim = self.claims.setdefault((notification.group, notification.key), _Claim())
         if claim.id != notification.id:
             raise ConflictError(f"the claim of notification {notification.id} is another's by now")
         self.writes += 1
-        claim.id, claim.until = "", None
+        claim.id, claim.until, claim.wait_until = "", None, wait_until
         if state is DeliveryState.DELIVERED:
             claim.delivered_seq = notification.seq
+            claim.believes = notification.status is Status.FIRING
+        elif notification.status is Status.FIRING and not may_have_arrived:
+            claim.believes = claim.believed
         key = (notification.group, notification.key, notification.seq)
         before = self.deliveries.get(key)
         self.deliveries[key] = Delivery(

@@ -15,6 +15,7 @@ from .muting import Muters, find_mutes
 from .notifications import highest_severity
 from .routing import Route
 from .telling import Telling, View, tell
+from .watching import is_way
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,14 @@ def decide_flush(state: GroupState, incident: Incident | None, around: Surroundi
     over = {key: alert for key, alert in state.alerts.items() if alert.status_at(now) is Status.RESOLVED}
     is_over = over.keys() == state.alerts.keys() and not telling.kept
     next_flush_at = None if is_over else _next_flush_at(group, around.route.group_interval, now)
+    sent = {**group.sent, **telling.sent}
+    if is_over:
+        # Who still believes that something fires is no receiver of this group any more: nobody will tell them.
+        sent = {key: entry for key, entry in sent.items() if not entry.firing}
     after = replace(
         group,
         seq=telling.seq,
-        sent={**group.sent, **telling.sent},
+        sent=sent,
         next_flush_at=next_flush_at,
         look_at=next_flush_at,
         escalated=group.escalated if firing else {},
@@ -61,7 +66,7 @@ def decide_flush(state: GroupState, incident: Incident | None, around: Surroundi
         group=after,
         notifications=telling.notifications,
         dropped=tuple(alert for key, alert in over.items() if key not in telling.kept),
-        cooldowns=_cooldowns(state, telling, around.configuration, now=now),
+        cooldowns={} if is_way(around.route.key) else _cooldowns(state, telling, around.configuration, now=now),
         opened=opened,
         closed=None if firing else _closed(incident, now=now),
         withheld=telling.withheld,
@@ -129,7 +134,7 @@ def _opened(
         return None
     alerts = [state.alerts[key] for key in firing]
     policy = choose_policy(around.configuration.policies, [alert.labels for alert in alerts])
-    if policy is None:
+    if policy is None or is_way(around.route.key):
         return None
     identity = state.group.identity
     shown, _ = around.configuration.redaction.alerts(alerts)

@@ -81,7 +81,8 @@ def reason_to_notify(
 class Notification:
     """What one integration is told, frozen: a retry sends these bytes under this id again.
 
-    What must not leave is redacted in it, that many values of its alerts.
+    What must not leave is redacted in it, that many values of its alerts. It follows something unconfirmed where the
+    integration may not have heard of what this is about.
     """
 
     id: str
@@ -103,6 +104,7 @@ class Notification:
     route_labels: Mapping[str, str] = field(default_factory=dict)
     is_compatible: bool = False
     redacted: int = 0
+    follows_unconfirmed: bool = False
 
     @property
     def receiver(self) -> str:
@@ -132,6 +134,7 @@ def compose(
     route_labels: Mapping[str, str] | None = None,
     is_compatible: bool = False,
     redaction: Redaction | None = None,
+    follows_unconfirmed: bool = False,
     now: datetime,
 ) -> Notification:
     """Return the notification for these alerts, firing ones first and in the order of presentation."""
@@ -158,6 +161,7 @@ def compose(
         route_labels=dict(route_labels or {}),
         is_compatible=is_compatible,
         redacted=redacted,
+        follows_unconfirmed=follows_unconfirmed,
     )
 
 
@@ -208,6 +212,7 @@ def as_json(notification: Notification) -> dict[str, Any]:
         "route_labels": dict(notification.route_labels),
         "is_compatible": notification.is_compatible,
         **({"redacted": notification.redacted} if notification.redacted else {}),
+        **({"follows_unconfirmed": True} if notification.follows_unconfirmed else {}),
     }
 
 
@@ -279,6 +284,7 @@ def from_json(data: Mapping[str, Any]) -> Notification:
         route_labels=dict(data.get("route_labels", {})),
         is_compatible=bool(data.get("is_compatible", False)),
         redacted=int(data.get("redacted", 0)),
+        follows_unconfirmed=bool(data.get("follows_unconfirmed", False)),
     )
 
 

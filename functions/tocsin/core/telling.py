@@ -197,5 +197,6 @@ def _compose(
         route_labels=view.route.labels,
         is_compatible=view.is_compatible,
         redaction=view.redaction,
+        follows_unconfirmed=integration.key in view.state.unconfirmed,
         now=view.now,
     )

@@ -36,6 +36,8 @@ from ..ports import (
 ATTEMPTS = 5
 # A delivery may take its function's whole time; asking again before that would only meet its claim.
 LEAST_RETRY_AFTER = timedelta(seconds=75)
+# Whatever the group's interval: a receiver that works again should not wait for hours.
+MOST_RETRY_AFTER = timedelta(minutes=5)
 RETRIED_FOR = timedelta(hours=24)
 
 
@@ -197,6 +199,8 @@ def _send(world: Dispatcher, entry: OutboxEntry, *, is_newest: bool, now: dateti
     if entry.kind is OutboxKind.ESCALATION:
         world.escalations.start(IncidentId(entry.subject))
         world.groups.confirm(entry)
+    elif now - entry.decided_at >= RETRIED_FOR:
+        _give_up(world, entry)
     elif not entry.is_published:
         _publish(world, entry, now=now)
     elif entry.retry_at <= now:
@@ -218,7 +222,7 @@ def _publish(world: Dispatcher, entry: OutboxEntry, *, now: datetime) -> None:
     except Exception:
         world.groups.mark_published(marked, retry_at=now)
         raise
-    retry_at = now + timedelta(seconds=full["retry_after_seconds"])
+    retry_at = now + min(timedelta(seconds=full["retry_after_seconds"]), MOST_RETRY_AFTER)
     if not is_confirmed_later:
         world.groups.confirm(entry)
     elif retry_at > marked.retry_at:
@@ -230,14 +234,16 @@ def _publish_again(world: Dispatcher, entry: OutboxEntry, *, is_newest: bool, no
     if not is_newest:
         world.log.warning("notification_superseded", **fields)
         world.groups.confirm(entry)
-    elif now - entry.decided_at >= RETRIED_FOR:
-        world.log.error("notification_given_up", **fields)
-        world.log.count("NotificationsGivenUp")
-        world.groups.confirm(entry)
     else:
         world.log.warning("notification_unconfirmed", **fields)
         world.log.count("NotificationsRetried")
         _publish(world, entry, now=now)
+
+
+def _give_up(world: Dispatcher, entry: OutboxEntry) -> None:
+    world.log.error("notification_given_up", notification=entry.subject, integration=entry.integration)
+    world.log.count("NotificationsGivenUp")
+    world.groups.confirm(entry)
 
 
 def _report(world: Dispatcher, flush: Flush, incident: Incident | None) -> None:

@@ -9,12 +9,15 @@ in any case.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ..core.notifications import Notification, from_json
 from ..errors import DeliveryError
 from ..ports import Claim, Deliveries, DeliveryState, Groups, Log, OutboxEntry, OutboxKind, Sender
+
+# A receiver that asks for more (or for nonsense) is tried again after this.
+MOST_PATIENCE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,12 @@ class Outcome(StrEnum):
     DELIVERED = "delivered"
     DUPLICATE = "already delivered"
     STALE = "something newer was delivered"
+    UNHEARD = "over before anybody had heard of it"
+    WAITING = "the receiver has asked for patience"
     FAILED = "failed for good"
+
+
+_DROPPED = {Claim.DELIVERED: Outcome.DUPLICATE, Claim.STALE: Outcome.STALE, Claim.UNHEARD: Outcome.UNHEARD}
 
 
 class DeliveryInProgressError(Exception):
@@ -43,10 +51,13 @@ def run(world: Notifier, notification: Notification, *, now: datetime) -> Outcom
     claim = world.deliveries.claim(notification, now=now)
     if claim is Claim.BUSY:
         raise DeliveryInProgressError(f"{notification.key} is being told something else of group {notification.group}")
+    if claim is Claim.WAITING:
+        world.log.info("notification_waits", why=claim.value, **_fields(notification))
+        return Outcome.WAITING  # the outbox has it published again
     if claim is not Claim.GRANTED:
         world.log.info("notification_dropped", why=claim.value, **_fields(notification))
         world.groups.confirm(_entry(notification))
-        return Outcome.DUPLICATE if claim is Claim.DELIVERED else Outcome.STALE
+        return _DROPPED[claim]
     try:
         answer = world.sender(_whole(world, notification), now=now)
     except DeliveryError as error:
@@ -83,7 +94,15 @@ def _whole(world: Notifier, notification: Notification) -> Notification:
 
 def _record_failure(world: Notifier, notification: Notification, error: DeliveryError, *, now: datetime) -> None:
     outcome = f"{error.reason.value}: {error}"
-    world.deliveries.record(notification, DeliveryState.FAILED, outcome, now=now)
+    asked = timedelta(seconds=error.retry_after_seconds or 0)
+    world.deliveries.record(
+        notification,
+        DeliveryState.FAILED,
+        outcome,
+        now=now,
+        may_have_arrived=error.may_have_arrived,
+        wait_until=now + min(asked, MOST_PATIENCE) if asked else None,
+    )
     world.log.error("notification_failed", error=str(error), retryable=error.retryable, **_fields(notification))
     world.log.count("NotificationsFailed", integration=notification.integration.kind.value, reason=error.reason.value)
 
