@@ -46,7 +46,7 @@ class NamedSecrets(Secrets):
 
 
 def credentials(secrets: Secrets | None = None) -> Credentials:
-    return Credentials(secrets or NamedSecrets(password="p", token="t", secret="s", team="ops"), now=NOW)
+    return Credentials(secrets or NamedSecrets(password="p", token="t", secret="s3cr3t", team="ops"), now=NOW)
 
 
 def ask(config: Mapping[str, Any], *outcomes: Outcome, url: str = URL, hosts: Mapping[str, str] | None = None) -> Any:
@@ -207,7 +207,7 @@ def token(value: str = "abc", **more: Any) -> Response:
 def test_a_token_is_fetched_and_used() -> None:
     _, (asked, sent) = ask(OAUTH, token(expires_in=60), OK)
     assert asked.url == "https://login.example.com/token"
-    assert asked.headers["authorization"] == basic("id%3A1:s")
+    assert asked.headers["authorization"] == basic("id%3A1:s3cr3t")
     form = {name: values[0] for name, values in parse_qs(asked.body.decode()).items()}
     assert form == {"grant_type": "client_credentials", "scope": "a b", "audience": "ops"}
     assert sent.headers["authorization"] == "Bearer abc"
@@ -216,7 +216,7 @@ def test_a_token_is_fetched_and_used() -> None:
 def test_a_server_that_wants_the_credentials_in_the_form_gets_them_there() -> None:
     _, (_, asked, sent) = ask(OAUTH, Response(401), token(), OK)
     form = parse_qs(asked.body.decode())
-    assert (form["client_id"], form["client_secret"], "authorization" in asked.headers) == (["id:1"], ["s"], False)
+    assert (form["client_id"], form["client_secret"], "authorization" in asked.headers) == (["id:1"], ["s3cr3t"], False)
     assert sent.headers["authorization"] == "Bearer abc"
 
 
@@ -238,12 +238,12 @@ def test_a_rotated_secret_asks_for_another_token() -> None:
     assert len(transport.requests) == 2
 
 
-@pytest.mark.parametrize("answer", [Response(400, {}, b"invalid_client s"), Response(200, {}, b"{}"), Response(200)])
+@pytest.mark.parametrize("answer", [Response(400, {}, b"invalid_client s3cr3t"), Response(200, {}, b"{}"), Response(200)])
 def test_no_token_is_said_without_the_secret(answer: Response) -> None:
     with pytest.raises(DeliveryError, match="gave no token") as raised:
         ask(OAUTH, answer)
     assert (raised.value.reason, raised.value.retryable) == (FailureReason.AUTH, False)
-    assert "invalid_client s" not in str(raised.value)
+    assert "s3cr3t" not in str(raised.value)
 
 
 # Proxies

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from ..errors import DeliveryError, FailureReason
+from .hiding import hide_all, hide_bytes
 from .secrets import Secrets, resolve
 
 
@@ -21,6 +22,7 @@ class Credentials:
         self._now = now
         self._fresh = fresh
         self._read: dict[str, str] = {}
+        self._revealed: set[str] = set()
 
     @property
     def read(self) -> Mapping[str, str]:
@@ -31,6 +33,7 @@ class Credentials:
         """Return the value at a reference. Raises DeliveryError."""
         if reference not in self._read:
             self._read[reference] = resolve(self._secrets, reference, now=self._now, fresh=self._fresh)
+        self.note(self._read[reference])
         return self._read[reference]
 
     def get(self, settings: Mapping[str, Any], key: str) -> str:
@@ -40,7 +43,21 @@ class Credentials:
             return self.at(str(reference))
         if settings.get(f"{key}_ref"):
             raise not_configured(f"{key}_ref names a secret manager that does not exist here; use {key}_file")
-        return str(settings.get(key) or "")
+        value = str(settings.get(key) or "")
+        self.note(value)
+        return value
+
+    def note(self, *values: str) -> None:
+        """Remember what else is secret: what was made of secrets, and what stands in settings in clear."""
+        self._revealed.update(filter(None, values))
+
+    def hide(self, text: str) -> str:
+        """Return a text without any of the secrets of this delivery."""
+        return hide_all(text, self._revealed)
+
+    def hide_bytes(self, content: bytes) -> bytes:
+        """Return what a receiver answered without any of the secrets of this delivery."""
+        return hide_bytes(content, self._revealed)
 
     def need(self, settings: Mapping[str, Any], key: str, *, receiver: str) -> str:
         """Return the secret of a key. Raises DeliveryError, also where there is none."""
@@ -51,17 +68,33 @@ class Credentials:
 
 
 def with_fresh_secrets(secrets: Secrets, attempt: Callable[[Credentials], str], *, now: datetime) -> str:
-    """Return what an attempt does; one that is refused is made once more if its secrets have changed meanwhile."""
+    """Return what an attempt does; one that is refused is made once more if its secrets have changed meanwhile.
+
+    Neither what is returned nor what is raised holds one of its secrets.
+    """
     credentials = Credentials(secrets, now=now)
     try:
-        return attempt(credentials)
+        return _discreet(attempt, credentials)
     except DeliveryError as error:
         if error.reason is not FailureReason.AUTH or not credentials.read:
             raise
         again = Credentials(secrets, now=now, fresh=True)
         if all(again.at(reference) == value for reference, value in credentials.read.items()):
             raise
-    return attempt(again)
+    return _discreet(attempt, again)
+
+
+def _discreet(attempt: Callable[[Credentials], str], credentials: Credentials) -> str:
+    """Return what an attempt does, without what the receiver repeats of the secrets that it was sent."""
+    try:
+        return credentials.hide(attempt(credentials))
+    except DeliveryError as error:
+        said = credentials.hide(str(error))
+        if said == str(error):
+            raise
+        wait = error.retry_after_seconds
+        # Not chained: what it came from says the same.
+        raise DeliveryError(said, reason=error.reason, retryable=error.retryable, retry_after_seconds=wait) from None
 
 
 def not_configured(message: str) -> DeliveryError:

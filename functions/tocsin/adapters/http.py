@@ -28,11 +28,11 @@ import urllib3.exceptions
 from ..core.wording import clip, one_line
 from ..errors import DeliveryError, FailureReason
 from .guarded import ForbiddenAddressError, guarded
+from .hiding import HIDDEN, hide
 
 _TIMED_OUT = 408
 _ANSWER_LENGTH = 300
 _ANSWER_BYTES = 64 * 1024
-_HIDDEN = "…"
 _NO_URL = "(not a URL)"
 
 
@@ -198,7 +198,7 @@ def redact(url: str) -> str:
         host = None
     if not host or parts.scheme not in ("http", "https"):
         return _NO_URL
-    return f"{parts.scheme}://{host}{f':{port}' if port else ''}/{_HIDDEN}"
+    return f"{parts.scheme}://{host}{f':{port}' if port else ''}/{HIDDEN}"
 
 
 def refused(
@@ -213,14 +213,6 @@ def refused(
         reason=reason or (FailureReason.AUTH if response.status in (401, 403) else FailureReason.CLIENT_ERROR),
         retryable=False,
     )
-
-
-def hide(text: str, *secrets: str) -> str:
-    """Return text without secrets, where a receiver repeats what it was sent."""
-    for secret in secrets:
-        for part in (secret, urlsplit(secret).path.strip("/") if "://" in secret else ""):
-            text = text.replace(part, _HIDDEN) if part else text
-    return text
 
 
 def retry_after_seconds(value: str | None, *, now: datetime) -> float | None:

@@ -12,7 +12,7 @@ Source: https://prometheus.io/docs/alerting/latest/configuration/#http_config
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -81,12 +81,10 @@ class HttpClients:
         config, patient = config or {}, replace(self.http, until=until)
         over = self._over(config, credentials)
         headers = {**_headers(config, credentials), **self._authorization(config, credentials, patient, now=now)}
-        return replace(
-            patient,
-            transport=ConfiguredTransport(
-                over, headers, self.resolve, follows_redirects=bool(config.get("follow_redirects", True))
-            ),
-        )
+        credentials.note(*_secrets_of(headers, config))
+        follows = bool(config.get("follow_redirects", True))
+        transport = ConfiguredTransport(over, headers, self.resolve, credentials.hide_bytes, follows_redirects=follows)
+        return replace(patient, transport=transport)
 
     def _over(self, config: Mapping[str, Any], credentials: Credentials) -> Callable[[str], Transport]:
         tls = read_tls(config.get("tls_config"), credentials)
@@ -110,18 +108,24 @@ class HttpClients:
             return {"authorization": f"{authorization.get('type') or 'Bearer'} {value}"} if value else {}
         if oauth2 := config.get("oauth2"):
             over = self._over(oauth2, credentials)
-            http = replace(patient, transport=ConfiguredTransport(over, {}, self.resolve, follows_redirects=False))
+            credentials.note(*_secrets_of({}, oauth2), *map(str, (oauth2.get("endpoint_params") or {}).values()))
+            transport = ConfiguredTransport(over, {}, self.resolve, credentials.hide_bytes, follows_redirects=False)
+            http = replace(patient, transport=transport)
             return {"authorization": self.tokens.header(oauth2, credentials, http=http, now=now)}
         return {}
 
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredTransport:
-    """A transport that adds headers and follows redirects; `over` gives the connections for a URL."""
+    """A transport that adds headers and follows redirects; `over` gives the connections for a URL.
+
+    `hide` takes out of an answer what it repeats of secrets.
+    """
 
     over: Callable[[str], Transport]
     headers: Mapping[str, str]
     resolve: Callable[[str], Iterable[str]]
+    hide: Callable[[bytes], bytes]
     follows_redirects: bool
 
     def __call__(self, request: Request, *, timeout_seconds: float) -> Response:
@@ -131,13 +135,13 @@ class ConfiguredTransport:
             response = self.over(current.url)(current, timeout_seconds=timeout_seconds)
             location = response.headers.get("location")
             if not self.follows_redirects or response.status not in _REDIRECTS or not location:
-                return response
+                return replace(response, body=self.hide(response.body))
             target = urljoin(current.url, location)
             self._check(current.url, target)
             same = _origin(target) == _origin(current.url)
             kept = current.headers if same else _without(current.headers, self.headers)
             current = _with_authority(replace(current, url=target, headers=kept))
-        return response
+        return replace(response, body=self.hide(response.body))
 
     def _check(self, source: str, target: str) -> None:
         """Raise DeliveryError where a redirect leads to somewhere that nobody has configured on purpose."""
@@ -158,6 +162,19 @@ def _headers(config: Mapping[str, Any], credentials: Credentials) -> dict[str, s
         said += [credentials.at(str(reference)) for reference in header.get("files") or ()]
         found.setdefault(str(name).lower(), []).extend(map(str, said))
     return {name: ", ".join(values) for name, values in found.items() if values}
+
+
+def _secrets_of(headers: Mapping[str, str], config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what of headers and of a proxy must not be repeated; a kind such as `Bearer` is no part of it."""
+    for value in headers.values():
+        yield value.partition(" ")[2] or value
+    try:
+        password = urlsplit(str(config.get("proxy_url") or "")).password
+    except ValueError:
+        password = None
+    yield unquote(password or "")
+    for values in (config.get("proxy_connect_header") or {}).values():
+        yield from map(str, values)
 
 
 def _with_authority(request: Request) -> Request:

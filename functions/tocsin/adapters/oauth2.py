@@ -16,7 +16,8 @@ from urllib.parse import quote_plus, urlencode
 from ..core.wording import clip
 from ..errors import DeliveryError, FailureReason
 from .credentials import Credentials, not_configured
-from .http import Http, Request, Response, hide, redact
+from .hiding import hide
+from .http import Http, Request, Response, redact
 
 # A token that expires on its way is refused, so it is taken for expired a little before.
 EARLY = timedelta(seconds=10)

@@ -21,7 +21,8 @@ from ..core.wording import clean, clip, one_line, title
 from ..errors import FailureReason
 from . import plain
 from .channel import Channel, Outlets
-from .http import JSON_HEADERS, Request, encode, hide, refused
+from .hiding import hide
+from .http import JSON_HEADERS, Request, encode, refused
 from .pagerduty_contents import dedup_key
 from .texts import Texts
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from ..core.wording import clip, one_line
 from ..errors import DeliveryError, FailureReason
-from .http import Response, hide, refused
+from .hiding import hide
+from .http import Response, refused
 
 
 def answer_of(response: Response) -> Mapping[str, Any]:

@@ -19,17 +19,22 @@ from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 
 from ..core.rules import Sample
 from ..core.series import RangeQuery, Series
+from ..core.wording import clip
 from ..errors import QueryError
 from ..ports import Query
-from .http import hide, redact
+from .hiding import hide
+from .http import redact
 from .matrices import series_of
 
 CONCURRENCY = 8
 # With a doubling backoff from a quarter of a second: about 4 s of waiting; the next tick asks again anyway.
 ATTEMPTS = 5
 LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
+# An error stands in the rule's record, in an alert and in answers of the API.
+_ERROR_LENGTH = 2_000
 _CHUNK_BYTES = 256 * 1024
 _RETRIED = frozenset({429, 500, 502, 503, 504})
+_SECRET_HEADERS = frozenset({"authorization", "x-amz-security-token"})
 _GARBAGE = (ValueError, KeyError, TypeError, IndexError, AttributeError)
 
 
@@ -115,7 +120,7 @@ class Prometheus:
 
     def _ask(self, query: Query, timeout_seconds: float) -> Sequence[Sample]:
         form = {"query": query.expr, "time": f"{query.at.timestamp():.3f}"}
-        return self._samples(self._answer("query", form, timeout_seconds))
+        return self._answer("query", form, timeout_seconds, self._samples)
 
     def _ask_range(self, query: RangeQuery, timeout_seconds: float) -> Sequence[Series]:
         form = {
@@ -124,17 +129,22 @@ class Prometheus:
             "end": f"{query.end.timestamp():.3f}",
             "step": f"{query.step.total_seconds():.3f}",
         }
-        return self._series(self._answer("query_range", form, timeout_seconds))
+        return self._answer("query_range", form, timeout_seconds, self._series)
 
-    def _answer(self, path: str, form: Mapping[str, str], timeout_seconds: float) -> bytes:
+    def _answer(
+        self, path: str, form: Mapping[str, str], timeout_seconds: float, read: Callable[[bytes], Answer]
+    ) -> Answer:
         body = urlencode(form).encode()
         headers: Mapping[str, str] = {"Content-Type": "application/x-www-form-urlencoded"}
         url = f"{without_credentials(self.url)}/api/v1/{path}"
         headers = {**headers, **_basic(self.url)} if self.sign is None else self.sign("POST", url, headers, body)
-        status, answer_headers, text = self._post(url, headers, body, timeout_seconds)
-        if status != 200:
-            raise self._refusal(status, answer_headers, text)
-        return text
+        try:
+            status, answer_headers, text = self._post(url, headers, body, timeout_seconds)
+            if status != 200:
+                raise self._refusal(status, answer_headers, text)
+            return read(text)
+        except QueryError as error:
+            raise _discreet(error, self.url, headers) from None
 
     def _post(
         self, url: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float
@@ -237,6 +247,20 @@ def without_credentials(url: str) -> str:
     """Return a URL without its user and password: what may stand in a link."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _discreet(error: QueryError, url: str, headers: Mapping[str, str]) -> QueryError:
+    """Return an error without what the endpoint repeats of a password, or of what signs a query."""
+    sent = [value for name, value in headers.items() if name.lower() in _SECRET_HEADERS]
+    said = hide(str(error), *_passwords(url), *(value.partition(" ")[2] or value for value in sent))
+    return QueryError(
+        clip(said, _ERROR_LENGTH), retryable=error.retryable, retry_after_seconds=error.retry_after_seconds
+    )
+
+
+def _passwords(url: str) -> list[str]:
+    password = urlsplit(url).password
+    return [unquote(password)] if password else []
 
 
 def _basic(url: str) -> dict[str, str]:

@@ -24,7 +24,8 @@ from ..errors import DeliveryError, FailureReason
 from .channel import Channel, Outlets
 from .chat_text import Markup, alerts_text
 from .credentials import not_configured
-from .http import Response, hide, refused
+from .hiding import hide
+from .http import Response, refused
 from .plain import degraded
 from .texts import Texts
 

@@ -13,7 +13,8 @@ from functools import partial
 from ..core import webhook
 from ..core.notifications import Notification
 from .channel import Channel, Outlets, timeout_seconds
-from .http import Request, hide, refused
+from .hiding import hide
+from .http import Request, refused
 from .plain import degraded
 from .texts import Texts
 
