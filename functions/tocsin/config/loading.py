@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from ..core.configuration import Configuration
-from ..core.receivers import REDEFINED_TEMPLATES, Receiver
+from ..core.receivers import REDEFINED_TEMPLATES, Integration, Kind, Receiver
 from ..core.rules import RuleGroup
+from ..core.watching import WATCHDOG_RECEIVER, way_of
 from ..errors import ConfigError, Problem
 from . import ALERTMANAGER, RULES, TEMPLATE_SUFFIX, TEMPLATES, TOCSIN, YAML_SUFFIXES
 from .alertmanager import Alerting, read_alertmanager
@@ -18,6 +20,8 @@ from .rule_files import read_rule_file
 from .substitution import Substitution
 from .tocsin_yml import read_tocsin
 
+# The environment variable that switches the watchdog on: `enabled`.
+WATCHDOG_SETTING = "TOCSIN_WATCHDOG"
 # The defaults, which stand beside the shipped configuration and are always there.
 SHIPPED_TEMPLATES = f"{TEMPLATES}default{TEMPLATE_SUFFIX}"
 
@@ -40,8 +44,12 @@ def load_configuration(source: Mapping[str, bytes], *, environment: Mapping[str,
     additions = read_tocsin(TOCSIN, source.get(TOCSIN, b""), substitution, receivers=receivers, problems=problems)
     groups = [group for name in sorted(source) if is_rule_file(name) for group in _groups(name, source[name], problems)]
     problems.extend(substitution.problems)
+    problems.extend(_taken_names(receivers or ()))
     if problems or alerting is None or alerting.root is None:
         raise ConfigError(in_order(problems))
+    delivery = additions.beats.delivery
+    has_watchdog = environment.get(WATCHDOG_SETTING) == "enabled" or delivery is not None
+    watchdog = {WATCHDOG_RECEIVER: _watchdog(delivery or {})} if has_watchdog else {}
     return Configuration(
         digest=digest_of_source(source, substitution.used),
         # With another digest everything that fires is told anew: to other groups, and to whoever it inhibits.
@@ -50,7 +58,7 @@ def load_configuration(source: Mapping[str, bytes], *, environment: Mapping[str,
         ),
         rule_groups=(*additions.rule_groups, *groups),
         root=alerting.root,
-        receivers=_with_redefined(alerting.receivers, alerting.templates),
+        receivers={**_with_redefined(alerting.receivers, alerting.templates), **watchdog},
         policies=additions.policies,
         cooldowns=additions.cooldowns,
         default_cooldown=additions.default_cooldown,
@@ -62,6 +70,9 @@ def load_configuration(source: Mapping[str, bytes], *, environment: Mapping[str,
         compatibility=additions.compatibility,
         silence_breadth=additions.silence_breadth,
         redaction=additions.redaction,
+        has_watchdog=has_watchdog,
+        canary=additions.canary,
+        heartbeat=additions.beats.tick,
         warnings=_warnings(alerting, templates),
     )
 
@@ -84,6 +95,18 @@ def _with_redefined(receivers: Mapping[str, Receiver], templates: Mapping[str, s
         )
         for name, receiver in receivers.items()
     }
+
+
+def _taken_names(receivers: Collection[str]) -> Iterator[Problem]:
+    for name in sorted(receivers):
+        if way_of(name) is not None:
+            yield Problem(ALERTMANAGER, None, f'a receiver must not be called "{name}": the name is Tocsin\'s own')
+
+
+def _watchdog(settings: Mapping[str, Any]) -> Receiver:
+    """Return the receiver that notes the watchdog's arrival, and tells it where a URL is set."""
+    integration = Integration(WATCHDOG_RECEIVER, Kind.HEARTBEAT, 0, send_resolved=False, settings=settings)
+    return Receiver(WATCHDOG_RECEIVER, (integration,), {"name": WATCHDOG_RECEIVER})
 
 
 def _unknown_files(source: Mapping[str, bytes]) -> Iterator[Problem]:

@@ -6,6 +6,8 @@ escalation          policies: who is told next when nobody acknowledges
 external_labels     what templates know as $externalLabels
 redaction           what must not leave: kinds of credentials, patterns, labels by name
 silences            which are too broad: without a label of required_labels, or for more than max_alerts alerts
+heartbeat           where completed ticks, and arrivals of the watchdog, are told (watching.py)
+canary              who is sent a test notification once a day (watching.py)
 compatibility       `alertmanager` repeats its faults, notification for notification; `tocsin` is right
 """
 
@@ -26,14 +28,16 @@ from ..core.matchers import Matcher, MatchType
 from ..core.redaction import Redaction
 from ..core.rules import Rule, RuleGroup
 from ..core.silences import BroadnessRule
+from ..core.watching import Canary
 from ..errors import ConfigError, Problem
-from .blocks import Block, Reading, did_you_mean
+from .blocks import INLINE_SECRETS, Block, Reading, did_you_mean
 from .documents import Path, Scalar, read_document
 from .matching import read_matchers
 from .redaction import read_redaction
 from .substitution import ANY_NAME, Substitution
 from .threshold_rules import GROUP, ThresholdRule, check_templates, check_threshold_rule, compile_rule
 from .values import Blocks, Count, Duration, FilledText, LabelMap, Texts, describe
+from .watching import Beats, read_canary, read_heartbeat
 
 
 def _compatibility(value: Any) -> Compatibility:
@@ -51,6 +55,8 @@ class _File(Block):
     external_labels: LabelMap = Field(default_factory=dict)
     redaction: Blocks = None
     silences: Blocks = None
+    heartbeat: Blocks = None
+    canary: Blocks = None
     compatibility: Annotated[Compatibility, BeforeValidator(_compatibility)] = Compatibility.TOCSIN
 
 
@@ -99,6 +105,8 @@ class Additions:
     redaction: Redaction = field(default_factory=Redaction)
     silence_breadth: BroadnessRule = field(default_factory=BroadnessRule)
     compatibility: Compatibility = Compatibility.TOCSIN
+    beats: Beats = field(default_factory=Beats)
+    canary: Canary | None = None
 
 
 def read_tocsin(
@@ -120,7 +128,9 @@ def read_tocsin(
         return Additions()
     if document.value is None:
         return Additions()
-    reader = _Reader(Reading(substitution.apply(document, ANY_NAME)), receivers)
+    allow_inline_secrets = substitution.environment.get(INLINE_SECRETS, "").lower() == "true"
+    reading = Reading(substitution.apply(document, ANY_NAME), allow_inline_secrets=allow_inline_secrets)
+    reader = _Reader(reading, receivers)
     additions = reader.read()
     problems.extend(reader.reading.problems)
     return additions
@@ -149,6 +159,8 @@ class _Reader:
             redaction=read_redaction(self.reading),
             silence_breadth=self._breadth(),
             compatibility=file.compatibility if file else Compatibility.TOCSIN,
+            beats=read_heartbeat(self.reading),
+            canary=read_canary(self.reading, self._receivers),
         )
 
     def _items(self, path: Path, context: str = "") -> list[Path]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 from .alerts import Alert
 from .cooldowns import DEFAULT_COOLDOWN, CooldownRule
@@ -17,6 +18,7 @@ from .redaction import Redaction
 from .routing import GroupIdentity, Route, identify_group, routes_for
 from .rules import Rule, RuleGroup
 from .silences import BroadnessRule
+from .watching import Canary, canary_way
 
 # How long an alert that was posted without an end counts as firing after its last post.
 DEFAULT_RESOLVE_TIMEOUT = timedelta(minutes=5)
@@ -34,7 +36,8 @@ class Configuration:
     """One consistent configuration; `digest` names its text, `routes_digest` what decides where alerts go.
 
     `templates` are the texts of the notification templates' files by name, in the order in which they are read;
-    `warnings` is what is odd and no reason to refuse, one line each.
+    `heartbeat` says where each completed tick is told, in plain JSON values with secrets as references; `warnings` is
+    what is odd and no reason to refuse, one line each.
     """
 
     digest: str
@@ -53,6 +56,9 @@ class Configuration:
     compatibility: Compatibility = Compatibility.TOCSIN
     silence_breadth: BroadnessRule = field(default_factory=BroadnessRule)
     redaction: Redaction = field(default_factory=Redaction)
+    has_watchdog: bool = False
+    canary: Canary | None = None
+    heartbeat: Mapping[str, Any] | None = None
     warnings: tuple[str, ...] = ()
     _receivers: Mapping[str, tuple[tuple[str, ...], ...]] = field(init=False, compare=False, repr=False)
 
@@ -76,6 +82,6 @@ class Configuration:
         The rule is known by the alert's name; of several rules of one name, one that leads there is enough. What is
         left of a rule that is gone stays where it is.
         """
-        receivers = self.receivers_of(alert.name) or ((), (group.receiver,))
+        receivers = self.receivers_of(alert.name) or ((), (group.receiver,), (canary_way(group.receiver),))
         routes = (route for names in receivers for route in routes_for(self.root, alert.labels, names))
         return any(identify_group(route, alert.labels) == group for route in routes)

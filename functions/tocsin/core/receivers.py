@@ -17,7 +17,7 @@ IntegrationKey = NewType("IntegrationKey", str)
 
 
 class Kind(StrEnum):
-    """Alertmanager's integrations."""
+    """Alertmanager's integrations, and the one that no file names: the watchdog's."""
 
     SLACK = "slack"
     PAGERDUTY = "pagerduty"
@@ -37,6 +37,7 @@ class Kind(StrEnum):
     WEBEX = "webex"
     WEBHOOK = "webhook"
     WECHAT = "wechat"
+    HEARTBEAT = "heartbeat"
 
     @property
     def honoured(self) -> bool:
@@ -55,6 +56,7 @@ _HONOURED = frozenset(
         Kind.MSTEAMSV2,
         Kind.TELEGRAM,
         Kind.OPSGENIE,
+        Kind.HEARTBEAT,
     }
 )
 

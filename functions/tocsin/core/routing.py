@@ -17,6 +17,7 @@ from typing import NewType
 
 from .labels import Labels
 from .matchers import Matcher, matches_all
+from .watching import canary_way, way_of
 
 GroupId = NewType("GroupId", str)
 
@@ -125,8 +126,22 @@ def match_routes(root: Route, labels: Mapping[str, str]) -> tuple[Route, ...]:
 
 
 def direct_route(root: Route, receiver: str) -> Route:
-    """Return the route of a rule that names its receiver itself: the root's grouping and timers, that receiver."""
-    return replace(root, key=f"{root.key}/[{receiver}]", receiver=receiver, matchers=(), routes=())
+    """Return the route of a rule that names its receiver itself: the root's grouping and timers, that receiver.
+
+    A rule of Tocsin's own may name a way instead (watching.py), which has a grouping and timers of its own.
+    """
+    route = replace(root, key=f"{root.key}/[{receiver}]", receiver=receiver, matchers=(), routes=())
+    way = way_of(receiver)
+    if way is None:
+        return route
+    return replace(
+        route,
+        receiver=way.receiver,
+        group_by=None,
+        group_wait=timedelta(0),
+        group_interval=way.group_interval,
+        repeat_interval=way.repeat_interval,
+    )
 
 
 def routes_for(root: Route, labels: Mapping[str, str], receivers: Sequence[str] = ()) -> tuple[Route, ...]:
@@ -138,8 +153,8 @@ def routes_for(root: Route, labels: Mapping[str, str], receivers: Sequence[str] 
 
 def find_route(root: Route, receiver: str, key: str) -> Route | None:
     """Return the route of a group that is stored, or None when the configuration no longer has it."""
-    direct = direct_route(root, receiver)
-    return direct if direct.key == key else _find_below(root, receiver, key)
+    direct = (direct_route(root, name) for name in (receiver, canary_way(receiver)))
+    return next((route for route in direct if route.key == key), None) or _find_below(root, receiver, key)
 
 
 def _find_below(route: Route, receiver: str, key: str) -> Route | None:

@@ -18,6 +18,7 @@ from ..core.grouping import Flush, Group, GroupState
 from ..core.inhibition import Inhibitors
 from ..core.muting import Muters
 from ..core.notifications import alert_from_json, message_json
+from ..core.receivers import Kind
 from ..core.routing import GroupId, Route, find_route
 from ..errors import ConfigUnreachableError, ConflictError
 from ..ports import (
@@ -257,7 +258,8 @@ def _report(world: Dispatcher, flush: Flush, incident: Incident | None) -> None:
             reason=notification.reason.value,
             group_key=notification.group_key,
         )
-        world.log.count("Notifications", integration=notification.integration.kind.value)
+        if notification.integration.kind is not Kind.HEARTBEAT:
+            world.log.count("Notifications", integration=notification.integration.kind.value)
         if notification.redacted:
             world.log.count("ValuesRedacted", notification.redacted)
     for key, reason in flush.withheld.items():

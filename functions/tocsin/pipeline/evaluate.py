@@ -7,7 +7,7 @@ before it, does nothing (law 4).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -30,7 +30,7 @@ from ..core.rules import (
 )
 from ..errors import QueryError
 from ..ports import Health, LoadedConfiguration, Query, RuleRecord, Ticks
-from . import own_rules
+from . import own_rules, watch
 from .telling import act, in_order
 from .template_queries import TemplateQueries
 from .tick import Evaluator, RuleOutcome, TickOutcome
@@ -53,10 +53,11 @@ def run(world: Evaluator, loaded: LoadedConfiguration, *, now: datetime, only: s
     news = [outcome for outcome in outcomes if outcome.after is not None]
     ordered = in_order(news, loaded.configuration.inhibit_rules)
     not_written = sum(not act(world, loaded, outcome, now=now) for outcome in ordered)
-    _reroute(world, loaded, now=now)
+    is_rerouted = _reroute(world, loaded, now=now)
     overdue = _sweep(world, now=now)
     _report(world, loaded, outcomes)
-    return TickOutcome(now, tuple(outcomes), not_written=not_written, overdue=overdue)
+    is_whole = is_rerouted and overdue is not None
+    return TickOutcome(now, tuple(outcomes), not_written=not_written, overdue=overdue or 0, is_whole=is_whole)
 
 
 def decide(
@@ -80,12 +81,16 @@ def decide(
         for rule, result in zip(due, results, strict=True)
     ]
     if only is None:
+        own = [
+            *own_rules.own_rules(loaded, _failing_now(records, outcomes)),
+            *watch.watch_rules(world.groups, world.log, loaded, records, now=now),
+        ]
         outcomes += [
             _decide_rule(context, loaded, rule, records.get(rule.key) or RuleRecord(rule.key), samples, now=now)
-            for rule, samples in own_rules.own_rules(loaded, _failing_now(records, outcomes))
+            for rule, samples in own
             if not _is_behind(records.get(rule.key), now)
         ]
-        outcomes += _gone_rules(loaded, records, now=now)
+        outcomes += _gone_rules(loaded, records, {rule.key for rule, _ in own}, now=now)
     return outcomes
 
 
@@ -203,10 +208,10 @@ def _to_tell(
 
 
 def _gone_rules(
-    loaded: LoadedConfiguration, records: Mapping[RuleKey, RuleRecord], *, now: datetime
+    loaded: LoadedConfiguration, records: Mapping[RuleKey, RuleRecord], own: Set[RuleKey], *, now: datetime
 ) -> list[RuleOutcome]:
-    """Return the end of rules that the configuration no longer has: what fired expires."""
-    known = {rule.key for rule in loaded.configuration.rules()} | own_rules.KEYS
+    """Return the end of rules that there are no longer, in the configuration or of our own: what fired expires."""
+    known = {rule.key for rule in loaded.configuration.rules()} | own
     outcomes = []
     for key, record in sorted(records.items()):
         if key in known or not (record.active or record.telling) or _is_behind(record, now):
@@ -220,25 +225,30 @@ def _gone_rules(
     return outcomes
 
 
-def _reroute(world: Evaluator, loaded: LoadedConfiguration, *, now: datetime) -> None:
-    """Tell the groups of a changed configuration of the alerts that were sent to us."""
+def _reroute(world: Evaluator, loaded: LoadedConfiguration, *, now: datetime) -> bool:
+    """Tell the groups of a changed configuration of the alerts that were sent to us; say whether that was done."""
     if world.reroute is None:
-        return
+        return True
     try:
         world.reroute(loaded, now=now)
     except Exception as error:  # the rules have been evaluated: the next tick tries again
         world.log.error("reroute_failed", error=repr(error))
+        return False
+    return True
 
 
-def _sweep(world: Evaluator, *, now: datetime) -> int:
-    """Wake groups that nobody has looked at in time: a lost timer, a crash between decision and sending."""
+def _sweep(world: Evaluator, *, now: datetime) -> int | None:
+    """Wake groups that nobody has looked at in time: a lost timer, a crash between decision and sending.
+
+    Returns how many; None where they could not be found or woken.
+    """
     try:
         overdue = world.groups.overdue(before=now - world.sweep_grace, limit=SWEEP_LIMIT)
         for group in overdue:
             world.timers.announce(group, at=now, now=now)
     except Exception as error:  # the sweep is a safety net: it must not fail the tick that has done its work
         world.log.error("sweep_failed", error=repr(error))
-        return 0
+        return None
     if overdue:
         world.log.warning("overdue_groups", groups=list(overdue))
         world.log.count("OverdueGroups", len(overdue))

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ..core.notifications import Notification, from_json
+from ..core.receivers import Kind
 from ..errors import DeliveryError
 from ..ports import Claim, Deliveries, DeliveryState, Groups, Log, OutboxEntry, OutboxKind, Sender
 
@@ -68,7 +69,10 @@ def run(world: Notifier, notification: Notification, *, now: datetime) -> Outcom
     world.deliveries.record(notification, DeliveryState.DELIVERED, answer, now=now)
     world.groups.confirm(_entry(notification))
     world.log.info("notification_delivered", answer=answer, **_fields(notification))
-    world.log.count("NotificationsDelivered", integration=notification.integration.kind.value)
+    if notification.integration.kind is Kind.HEARTBEAT:
+        world.log.count("WatchdogDelivered")  # and nothing else: it is no notification that anybody gets
+    else:
+        world.log.count("NotificationsDelivered", integration=notification.integration.kind.value)
     return Outcome.DELIVERED
 
 

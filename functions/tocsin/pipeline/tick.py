@@ -52,12 +52,13 @@ class RuleOutcome:
 
 @dataclass(frozen=True, slots=True)
 class TickOutcome:
-    """All rules' outcomes of one tick, and how many of them could not be acted on."""
+    """All rules' outcomes of one tick, how many of them could not be acted on, and whether all the rest was done."""
 
     now: datetime
     rules: tuple[RuleOutcome, ...]
     not_written: int = 0
     overdue: int = 0
+    is_whole: bool = True
 
     def as_json(self) -> dict[str, object]:
         return {
