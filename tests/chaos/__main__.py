@@ -107,7 +107,12 @@ def _numbers(figures: Figures) -> list[str]:
 def exceptions_table() -> str:
     """Return the calls after which a receiver may hear a notification once more."""
     rows = [
-        (f"`{each.call}`", "before" if each.is_before else "after", ", ".join(sorted(each.kinds)), each.why)
+        (
+            f"`{each.call}`",
+            "before" if each.is_before else "after",
+            ", ".join(sorted(kind for kind in each.kinds if kind.honoured)),
+            each.why,
+        )
         for each in EXCEPTIONS
     ]
     return table(["call", "interrupted just", "receivers", "why"], rows, numbers_from=4)

@@ -12,6 +12,7 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 
+from tests.chaos.slack import edits_messages, use_app
 from tests.chaos.ways import DIES_AFTER, DIES_BEFORE, TAKEN, WAYS, Way, What
 from tests.stories.configurations import MINUTE, configuration, equal, policy, receiver, rule
 from tests.stories.world import START, World
@@ -64,6 +65,11 @@ def fires_and_resolves(world: World) -> None:
     world.advance(minutes=LULL)
     world.metric_recovers("Down", instance="a")
     world.advance(minutes=LULL)
+
+
+def fires_grows_and_resolves_by_app(world: World) -> None:
+    use_app(world)
+    late_member(world)
 
 
 def two_rules(world: World) -> None:
@@ -281,6 +287,7 @@ SCENARIOS = (
     Scenario("fires, is notified, resolves: Slack", _with(Kind.SLACK), fires_and_resolves),
     Scenario("the same: PagerDuty", _with(Kind.PAGERDUTY), fires_and_resolves),
     Scenario("the same: the topic's own mail", _with(Kind.SNS), fires_and_resolves),
+    Scenario("a Slack app that edits its message", edits_messages(TO_TEAM), fires_grows_and_resolves_by_app),
     Scenario(
         "two rules in one group",
         configuration(DOWN, rule("Slow"), route=route(group_by=())),

@@ -13,7 +13,7 @@ from tocsin.core.receivers import Kind
 from tocsin.errors import StoreError
 
 # What is not the table: its failures are other errors.
-SERVICES = frozenset({"announce", "publish", "start", "query_all", "revision", "read", "read_secret", "send"})
+SERVICES = frozenset({"announce", "publish", "start", "query_all", "revision", "read", "read_secret", "send", "post"})
 
 
 class What(StrEnum):
@@ -100,11 +100,17 @@ class Exception_:
         return port == self.call and (bool(request) or way.is_before == self.is_before)
 
 
+SLACK = frozenset({Kind.SLACK})
 MAIL_OF_TOPIC = frozenset({Kind.SNS})
 FORGETFUL = frozenset(Kind) - IDEMPOTENT - MAIL_OF_TOPIC
 EXCEPTIONS = (
     Exception_("send", False, FORGETFUL, "the receiver has taken the message, and its answer never got to us"),
     Exception_("record", True, FORGETFUL, "the receiver has answered, and the delivery is not recorded"),
+    Exception_("post", False, SLACK, "the app's message is posted, and Slack's answer never got to us"),
+    Exception_("save_thread", True, SLACK, "the app's message is posted, and where it is is not written down"),
+    Exception_(
+        "save_thread", False, SLACK, "the group is over and its message forgotten; the delivery is not recorded"
+    ),
     Exception_("publish", False, MAIL_OF_TOPIC, "the topic has taken the mail, and its answer never got to us"),
     Exception_("confirm", True, MAIL_OF_TOPIC, "the topic has answered, and the outbox still holds the mail"),
 )

@@ -46,7 +46,7 @@ from tocsin.core.silences import Change, Draft, SilenceId
 from tocsin.errors import ConfigUnreachableError, DeliveryError, FailureReason, QueryError, StoreError
 from tocsin.pipeline import dispatch, escalate, evaluate, incidents, ingest, notify, silences
 from tocsin.pipeline.configurations import CurrentConfiguration
-from tocsin.ports import Configurations, LoadedConfiguration, RuleRecord
+from tocsin.ports import Configurations, LoadedConfiguration, RuleRecord, Sender
 
 START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 VISIBILITY_TIMEOUT = timedelta(seconds=180)
@@ -144,6 +144,7 @@ class World:
         self.redelivers = True
         self.taken_at: datetime | None = None
         self.evaluate = evaluate.run
+        self.sender: Sender | None = None
         self._invocation: Callable[[], object] = lambda: None
         self._sandboxes: dict[str, _Sandbox] = {}
         self._agenda: list[tuple[datetime, Callable[[], object]]] = []
@@ -416,7 +417,8 @@ class World:
     def notifier(self) -> notify.Notifier:
         store = self._wrap(self.store)
         vault = self._wrap(self.vault) if self.whole else None
-        return notify.Notifier(_Sender(vault, self._wrap(_Receivers(self))), store, store, self.log)
+        sender = self.sender or _Sender(vault, self._wrap(_Receivers(self)))
+        return notify.Notifier(sender, store, store, self.log)
 
     def ingester(self) -> ingest.Ingester:
         store = self._wrap(self.store)
