@@ -81,8 +81,14 @@ def enumerate_points(scenario: Scenario, choose: Choose = list, *, change: Chang
     for point in choose(points):
         expected = undisturbed[point.way.redelivers]
         life = live(scenario, point, redelivers=point.way.redelivers, change=change)
-        may_repeat = may_arrive_twice(point.call, point.way)
-        figures.add(point, judge(expected, life, scenario.compared, may_repeat=may_repeat), life)
+        verdict = judge(
+            expected,
+            life,
+            scenario.compared,
+            may_repeat=may_arrive_twice(point.call, point.way),
+            most_repeats=point.way.times,
+        )
+        figures.add(point, verdict, life)
     return figures
 
 

@@ -118,8 +118,18 @@ class Verdict:
         return not (self.lost or self.doubled or self.stale or self.other)
 
 
-def judge(expected: Life, got: Life, compared: Compared, *, may_repeat: frozenset[Kind] = frozenset()) -> Verdict:
-    """Hold a life against the undisturbed one; receivers of the kinds `may_repeat` may hear something once more."""
+def judge(
+    expected: Life,
+    got: Life,
+    compared: Compared,
+    *,
+    may_repeat: frozenset[Kind] = frozenset(),
+    most_repeats: int = 1,
+) -> Verdict:
+    """Hold a life against the undisturbed one.
+
+    Receivers of the kinds `may_repeat` may hear something once more, so often in all.
+    """
     verdict = Verdict()
     for ear in sorted(expected.heard.keys() | got.heard.keys()):
         then, now = expected.heard.get(ear, ()), _once(got.heard.get(ear, ()), verdict, may_repeat)
@@ -127,6 +137,9 @@ def judge(expected: Life, got: Life, compared: Compared, *, may_repeat: frozense
             _climb(then, now, verdict, got.taken_at)
         else:
             {Compared.EXACTLY: _exactly, Compared.FACTS: _facts, Compared.END: _end}[compared](then, now, verdict)
+    if verdict.allowed > most_repeats:
+        verdict.doubled += verdict.allowed - most_repeats
+        verdict.problems.append(f"told once more {verdict.allowed} times, not at most {most_repeats}")
     for (what, left), (_, is_left) in zip(expected.left, got.left, strict=True):
         if left != is_left and (compared is not Compared.CLIMB or what != INCIDENTS):
             verdict.other += 1
@@ -184,9 +197,11 @@ def _facts(expected: Sequence[Heard], got: Sequence[Heard], verdict: Verdict) ->
         verdict.lost += max(len(states) - len(told), 0)
         verdict.other += len(states) <= len(told)
         verdict.problems.append(f"told of {name}: {', '.join(told)}; not {', '.join(states)}")
-    repeats = _repeats(got) - _repeats(expected)
-    verdict.lost += max(-repeats, 0)
-    verdict.doubled += max(repeats, 0)
+    more = _repeats(got) - _repeats(expected)
+    verdict.lost += max(-more, 0)
+    verdict.doubled += max(more, 0)
+    if more:
+        verdict.problems.append(f"{_repeats(got)} repeats, not {_repeats(expected)}")
 
 
 def _end(expected: Sequence[Heard], got: Sequence[Heard], verdict: Verdict) -> None:
