@@ -21,6 +21,10 @@ def timed_out() -> DeliveryError:
     return DeliveryError("no answer in time", reason=FailureReason.TIMEOUT, retryable=True)
 
 
+def unreachable() -> DeliveryError:
+    return DeliveryError("refused", reason=FailureReason.CONNECTION, retryable=True, may_have_arrived=False)
+
+
 @dataclass(slots=True)
 class Clock:
     """Monotonic seconds; `slept` holds every wait."""
@@ -52,7 +56,14 @@ class ScriptedTransport:
         self.clock.seconds += self.seconds
         outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
         if isinstance(outcome, DeliveryError):
-            raise outcome
+            # A new one each time: it is written on.
+            raise DeliveryError(
+                str(outcome),
+                reason=outcome.reason,
+                retryable=outcome.retryable,
+                retry_after_seconds=outcome.retry_after_seconds,
+                may_have_arrived=outcome.may_have_arrived,
+            )
         return outcome
 
 

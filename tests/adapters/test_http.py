@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import pytest
 
 from dev.receivers import Receivers
-from tests.adapters.scripted import Outcome, scripted, timed_out
+from tests.adapters.scripted import Outcome, scripted, timed_out, unreachable
 from tocsin.adapters.http import Http, PooledTransport, Request, Response, redact, refused, retry_after_seconds
 from tocsin.errors import DeliveryError, FailureReason
 
@@ -54,7 +54,7 @@ def test_posting(outcomes: list[Outcome], status: int, slept: list[float]) -> No
     [
         pytest.param(Response(500, {}, b"oops"), FailureReason.SERVER_ERROR, id="a server that stays broken"),
         pytest.param(Response(429), FailureReason.RATE_LIMITED, id="a limit that stays"),
-        pytest.param(timed_out(), FailureReason.TIMEOUT, id="silence"),
+        pytest.param(unreachable(), FailureReason.CONNECTION, id="nobody there"),
     ],
 )
 def test_the_budget_ends_it(outcome: Outcome, reason: FailureReason) -> None:
@@ -75,11 +75,42 @@ def test_a_retry_after_beyond_the_budget_is_left_to_what_is_above() -> None:
 
 
 def test_a_try_takes_no_longer_than_what_is_left() -> None:
-    http, transport, _ = scripted(timed_out(), seconds=5)
+    http, transport, _ = scripted(unreachable(), seconds=5)
     with pytest.raises(DeliveryError):
         http.post_json(URL, {}, now=NOW)
-    assert transport.timeouts[0] == 5
+    assert transport.timeouts[0] == 20
     assert transport.timeouts[-1] < 5
+
+
+def test_who_does_not_answer_has_been_told_and_is_asked_only_once_more() -> None:
+    http, transport, _ = scripted(timed_out(), seconds=0.1)
+    with pytest.raises(DeliveryError) as raised:
+        http.post_json(URL, {}, now=NOW)
+    assert (len(transport.requests), raised.value.may_have_arrived) == (2, True)
+
+
+ARRIVAL: dict[str, tuple[list[Outcome], bool]] = {
+    "nobody was there": ([unreachable()], False),
+    "nobody was there, and then nobody answered": ([unreachable(), timed_out(), unreachable()], True),
+    "the server failed": ([Response(500)], True),
+    "it was too much": ([Response(429)], False),
+    "nobody answered, and then it was too much": ([timed_out(), Response(429)], True),
+}
+
+
+@pytest.mark.parametrize(("outcomes", "may_have_arrived"), ARRIVAL.values(), ids=ARRIVAL.keys())
+def test_an_error_says_whether_the_message_may_have_arrived(outcomes: list[Outcome], may_have_arrived: bool) -> None:
+    http, _, _ = scripted(*outcomes, seconds=1)
+    with pytest.raises(DeliveryError) as raised:
+        http.post_json(URL, {}, now=NOW)
+    assert raised.value.may_have_arrived is may_have_arrived
+
+
+def test_a_refusal_after_a_try_that_nobody_answered_says_so_too() -> None:
+    http, _, _ = scripted(timed_out(), Response(400, {}, b"no"))
+    assert refused(http.post_json(URL, {}, now=NOW), URL).may_have_arrived
+    http, _, _ = scripted(Response(400, {}, b"no"))
+    assert not refused(http.post_json(URL, {}, now=NOW), URL).may_have_arrived
 
 
 def test_requests_that_belong_together_end_together() -> None:

@@ -238,7 +238,9 @@ def test_a_rotated_secret_asks_for_another_token() -> None:
     assert len(transport.requests) == 2
 
 
-@pytest.mark.parametrize("answer", [Response(400, {}, b"invalid_client s3cr3t"), Response(200, {}, b"{}"), Response(200)])
+@pytest.mark.parametrize(
+    "answer", [Response(400, {}, b"invalid_client s3cr3t"), Response(200, {}, b"{}"), Response(200)]
+)
 def test_no_token_is_said_without_the_secret(answer: Response) -> None:
     with pytest.raises(DeliveryError, match="gave no token") as raised:
         ask(OAUTH, answer)
@@ -294,7 +296,7 @@ def test_connections_are_made_once_for_each_way() -> None:
 def test_a_proxy_is_asked_for_the_url() -> None:
     with Receivers() as receivers:
         # A proxy is asked with the whole URL as the path, and here it answers itself.
-        clients = HttpClients(Http(PooledTransport(), lambda _: None, lambda: 0.0, lambda: 0.0, budget_seconds=0.1))
+        clients = HttpClients(Http(PooledTransport(), lambda _: None, lambda: 0.0, lambda: 0.0, budget_seconds=5))
         config = {"proxy_url": receivers.url.replace("//", "//user:p%40ss@")}
         http = clients.connect(config, credentials(), now=NOW)
         assert http.post_json("http://hooks.invalid/x", {}, now=NOW).status == 404

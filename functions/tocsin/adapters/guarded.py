@@ -1,4 +1,5 @@
-"""Connections that never lead to link-local addresses, where clouds keep credentials for the machine itself.
+"""Connections that never lead to link-local addresses, where clouds keep credentials for the machine itself, and whose
+answers begin in time (deadlines.py).
 
 The address is looked at after a connection is made and before anything of a request is sent, so a name that leads there
 helps nobody. Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TypeVar
 
@@ -15,6 +17,9 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
+from urllib3.response import HTTPResponse
+
+from .deadlines import ended_after
 
 _Manager = TypeVar("_Manager", bound=urllib3.PoolManager)
 # Where EC2 and EKS keep credentials for IPv6; it is no link-local address.
@@ -31,13 +36,23 @@ def guarded(manager: _Manager, refuses: Callable[[str], bool] | None = None) -> 
 
     class Http(HTTPConnection):
         def connect(self) -> None:
-            super().connect()
+            with _in_time(self):
+                super().connect()
             _check(self, check)
+
+        def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own
+            with _in_time(self):
+                return super().getresponse()
 
     class Https(HTTPSConnection):
         def connect(self) -> None:
-            super().connect()
+            with _in_time(self):
+                super().connect()
             _check(self, check)
+
+        def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own
+            with _in_time(self):
+                return super().getresponse()
 
     class HttpPool(HTTPConnectionPool):
         ConnectionCls = Http
@@ -70,6 +85,19 @@ def addresses_of(host: str) -> Iterable[str]:
 def _ip(address: str) -> IPv4Address | IPv6Address:
     ip = ip_address(address.partition("%")[0])
     return ip.ipv4_mapped or ip if isinstance(ip, IPv6Address) else ip
+
+
+def _in_time(connection: HTTPConnection) -> AbstractContextManager[None]:
+    """Shut a connection that takes longer than its timeout, byte by byte."""
+    if not isinstance(connection.timeout, int | float):
+        return nullcontext()
+
+    def shut() -> None:
+        if connection.sock is not None:
+            # Not TLS's own method, which another thread may be reading by.
+            socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+
+    return ended_after(connection.timeout, shut)
 
 
 def _check(connection: HTTPConnection, refuses: Callable[[str], bool]) -> None:

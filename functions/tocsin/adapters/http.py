@@ -4,10 +4,14 @@ Rules:
 - 429, 408, 5xx, timeouts and broken connections are tried again with exponential backoff and jitter, or after what
   `Retry-After` asks for (seconds or a date), as long as the budget of the whole call allows; then the error is
   retryable, and what is above (Lambda's own retry, the group's next flush) goes on.
+- Who does not answer is waited for with all that is left, and asked once more at most: who is slow has the message,
+  and asking again tells it twice. A connection that cannot be made is given up earlier, and tried again and again.
 - Every other answer is the sender's to judge, redirects too (http_config.py follows those that may be followed).
+- An answer is read up to 64 KiB, and never longer than the request may take (deadlines.py).
 - A URL may be a secret: errors name its scheme and host only.
 
-A timeout is ambiguous (the receiver may have taken the message): told twice is better than never.
+A timeout is ambiguous (the receiver may have taken the message): told twice is better than never. Errors say whether
+the message may have arrived.
 
 Source: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
 """
@@ -15,6 +19,8 @@ Source: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
 from __future__ import annotations
 
 import json
+import ssl
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -27,9 +33,12 @@ import urllib3.exceptions
 
 from ..core.wording import clip, one_line
 from ..errors import DeliveryError, FailureReason
+from .deadlines import read_beginning
 from .guarded import ForbiddenAddressError, guarded
 from .hiding import HIDDEN, hide
 
+# A connection is made quickly, or not at all.
+CONNECT_SECONDS = 5.0
 _TIMED_OUT = 408
 _ANSWER_LENGTH = 300
 _ANSWER_BYTES = 64 * 1024
@@ -53,6 +62,8 @@ class Response:
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    # An earlier try of the same may have been taken, though it had no answer.
+    is_second_try: bool = False
 
     @property
     def text(self) -> str:
@@ -75,26 +86,23 @@ class PooledTransport:
     def __call__(self, request: Request, *, timeout_seconds: float) -> Response:
         if redact(request.url) == _NO_URL:
             raise _not_a_url(request.url)
+        until = time.monotonic() + timeout_seconds
         try:
             answer = self.pool.request(
                 request.method,
                 request.url,
                 body=request.body,
                 headers=dict(request.headers),
-                timeout=urllib3.Timeout(total=timeout_seconds),
+                timeout=urllib3.Timeout(connect=min(CONNECT_SECONDS, timeout_seconds), total=timeout_seconds),
                 retries=False,
                 redirect=False,
                 preload_content=False,
             )
-            try:
-                body = answer.read(_ANSWER_BYTES)
-                answer.drain_conn()
-            finally:
-                answer.release_conn()
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # Not chained: urllib3's errors carry the URL, and tracebacks are logged.
             raise _transport_failure(error, request.url) from None
         headers = {name.lower(): value for name, value in answer.headers.items()}
+        body = read_beginning(answer, _ANSWER_BYTES, until=until)
         return Response(status=answer.status, headers=headers, body=body)
 
 
@@ -111,7 +119,7 @@ class Http:
     sleep: Callable[[float], None]
     random: Callable[[], float]
     monotonic: Callable[[], float]
-    timeout_seconds: float = 5.0
+    timeout_seconds: float = 20.0
     budget_seconds: float = 20.0
     backoff_seconds: float = 0.5
     until: float | None = None
@@ -126,18 +134,20 @@ class Http:
 
     def send(self, request: Request, *, now: datetime) -> Response:
         """Return an answer that trying again would not change. Raises DeliveryError, retryable, if there was none."""
-        started, attempt = self.monotonic(), 0
+        started, attempt, unanswered, may_have_arrived = self.monotonic(), 0, 0, False
         budget = self.budget_seconds if self.until is None else min(self.budget_seconds, self.until - started)
         if self.until is not None and self.until <= started:
             message = f"{redact(request.url)}: no time was left to ask"
-            raise DeliveryError(message, reason=FailureReason.TIMEOUT, retryable=True)
+            raise DeliveryError(message, reason=FailureReason.TIMEOUT, retryable=True, may_have_arrived=False)
         while True:
             left = budget - (self.monotonic() - started)
             outcome = self._attempt(request, timeout_seconds=max(0.1, min(self.timeout_seconds, left)), now=now)
             if isinstance(outcome, Response):
-                return outcome
+                return replace(outcome, is_second_try=True) if may_have_arrived else outcome
+            unanswered += _is_unanswered(outcome)
+            may_have_arrived = outcome.may_have_arrived = may_have_arrived or outcome.may_have_arrived
             wait = self._wait_seconds(outcome, attempt)
-            if self.monotonic() - started + wait >= budget:
+            if unanswered > 1 or self.monotonic() - started + wait >= budget:
                 raise outcome
             self.sleep(wait)
             attempt += 1
@@ -172,6 +182,7 @@ class Http:
             reason=reason,
             retryable=True,
             retry_after_seconds=self.asked_wait(response) if wait is None else wait,
+            may_have_arrived=response.status >= 500,
         )
 
     def _wait_seconds(self, error: DeliveryError, attempt: int) -> float:
@@ -212,6 +223,7 @@ def refused(
         f"{redact(url)} answered {response.status}{f': {answer}' if answer else ''}",
         reason=reason or (FailureReason.AUTH if response.status in (401, 403) else FailureReason.CLIENT_ERROR),
         retryable=False,
+        may_have_arrived=response.is_second_try,
     )
 
 
@@ -242,7 +254,21 @@ def _transport_failure(error: Exception, url: str) -> DeliveryError:
         f"{redact(url)}: {'no answer in time' if timed_out else _cause(error, url)}",
         reason=FailureReason.TIMEOUT if timed_out else FailureReason.CONNECTION,
         retryable=True,
+        may_have_arrived=not _was_never_sent(error),
     )
+
+
+def _is_unanswered(error: DeliveryError) -> bool:
+    return error.may_have_arrived and error.reason in (FailureReason.TIMEOUT, FailureReason.CONNECTION)
+
+
+def _was_never_sent(error: Exception) -> bool:
+    """Say whether a request failed before anything of it was sent."""
+    if isinstance(error, urllib3.exceptions.ProxyError):
+        error = error.original_error
+    if isinstance(error, urllib3.exceptions.SSLError):
+        return any(isinstance(each, ssl.SSLCertVerificationError) for each in error.args)
+    return isinstance(error, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError)
 
 
 def forbidden(url: str) -> DeliveryError:
