@@ -223,7 +223,8 @@ def refused(
         f"{redact(url)} answered {response.status}{f': {answer}' if answer else ''}",
         reason=reason or (FailureReason.AUTH if response.status in (401, 403) else FailureReason.CLIENT_ERROR),
         retryable=False,
-        may_have_arrived=response.is_second_try,
+        # An answer that says yes, though not as it should, may mean it.
+        may_have_arrived=response.is_second_try or 200 <= response.status < 300,
     )
 
 
