@@ -96,7 +96,7 @@ def _entry(item: Item | None) -> tuple[Any, ...] | None:
 class Bench:
     """A table on moto, everything that works on it, and a meter between both."""
 
-    def __init__(self, client: Any, files: Mapping[str, bytes]) -> None:
+    def __init__(self, client: Any, files: Mapping[str, bytes], environment: Mapping[str, str]) -> None:
         from tocsin import config
         from tocsin.adapters import dynamodb, memory
         from tocsin.pipeline.dispatch import Dispatcher
@@ -113,7 +113,7 @@ class Bench:
         inhibitors, silences = dynamodb.DynamoInhibitors(table), dynamodb.DynamoSilences(table, re.compile)
         self.metrics, self.timers, self.topic = memory.MemoryMetrics(), memory.MemoryTimers(), memory.MemoryTopic()
         log = memory.MemoryLog()
-        self.loaded = LoadedConfiguration(config.load(files, environment={}))
+        self.loaded = LoadedConfiguration(config.load(files, environment=environment))
         self.evaluator = Evaluator(self.metrics, rules, groups, inhibitors, self.timers, log)
         self.escalations = memory.MemoryEscalations()
         self.dispatcher = Dispatcher(
@@ -221,7 +221,7 @@ def _written(operation: str, arguments: Mapping[str, Any]) -> Iterator[Item]:
 
 
 @contextmanager
-def bench(files: Mapping[str, bytes]) -> Iterator[Bench]:
+def bench(files: Mapping[str, bytes], **environment: str) -> Iterator[Bench]:
     """Make an installation of a configuration over the template's table."""
     import boto3
     from moto import mock_aws
@@ -231,7 +231,7 @@ def bench(files: Mapping[str, bytes]) -> Iterator[Bench]:
     with mock_aws():
         client = boto3.client("dynamodb", region_name=REGION)
         client.create_table(TableName="bench", **{name: properties[name] for name in wanted})
-        yield Bench(client, files)
+        yield Bench(client, files, environment)
 
 
 def shipped() -> dict[str, bytes]:
@@ -284,6 +284,13 @@ def rows() -> Iterator[Row]:
         small.fire(0)
         yield Row("tick in which it resolves", small.measure(lambda: small.tick(9)))
         yield Row("look at its group: resolution told, incident closed", small.measure(lambda: small.dispatch(14)))
+    with bench(shipped(), TOCSIN_WATCHDOG="enabled") as watched:
+        watched.tick(0)
+        watched.dispatch(0)
+        watched.deliver(0)
+        yield Row("quiet tick beside the watchdog", watched.measure(lambda: watched.tick(1)))
+        yield Row("the watchdog's look, every 10 minutes", watched.measure(lambda: watched.dispatch(10)))
+        yield Row("the watchdog's delivery", watched.measure(lambda: watched.deliver(10)))
     with bench(many_rules(100)) as large:
         large.tick(0)
         yield Row("quiet tick, 100 rules", large.measure(lambda: large.tick(1)))

@@ -43,6 +43,7 @@ INERT = {
     "AWS::CloudWatch::Alarm": "there are no metrics to watch",
     "AWS::CloudWatch::CompositeAlarm": "there are no metrics to watch",
     "AWS::CloudWatch::Dashboard": "there are no metrics to show",
+    "AWS::Scheduler::ScheduleGroup": "only metrics are counted by it",
     "AWS::Logs::MetricFilter": "there are no metrics to count",
     "AWS::SNS::TopicPolicy": "permissions are not enforced",
     "AWS::SQS::QueuePolicy": "permissions are not enforced",

@@ -37,7 +37,7 @@ from dev.schedule import Schedule, Ticker
 CONFIG_BUCKET = "tocsin-config"
 NAME = "tocsin-local"
 # What a locally running stack takes where a deployment has to be told.
-LOCAL_PARAMETERS = {"PrometheusAuth": "none", "Stage": "local"}
+LOCAL_PARAMETERS = {"PrometheusAuth": "none", "Stage": "local", "Watchdog": "disabled"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-_COUNTED = re.compile(r'\.count\(\s*"([A-Z]\w+)"')
+_COUNTED = re.compile(r'\.(?:count|observe)\(\s*"([A-Z]\w+)"')
 _NAMED = re.compile(r"`([A-Z]\w+)`")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tocsin import wiring
-from tocsin.pipeline import evaluate, events
+from tocsin.pipeline import evaluate, events, heartbeat
 
 app = wiring.lazy("evaluate")
 
@@ -17,5 +17,9 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, object]:
         now, is_scheduled = events.parse_tick(event)
         if is_scheduled:
             evaluate.announce_ticks(app.ticks, tick=app.settings.tick, now=now)
-        outcome = evaluate.run(app.evaluator, app.configurations.current(now=now), now=now)
-        return outcome.as_json()
+        loaded = app.configurations.current(now=now)
+        outcome = evaluate.run(app.evaluator, loaded, now=now)
+    if is_scheduled:
+        with app.invocation() as log:  # another one: what the tick counted is written by now
+            heartbeat.beat_after(outcome, loaded.configuration.heartbeat, app.beat, log, now=now)
+    return outcome.as_json()

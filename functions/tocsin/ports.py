@@ -345,7 +345,7 @@ class Sender(Protocol):
 
 
 class Log(Protocol):
-    """Structured log lines and counters: a constant event name and fields."""
+    """Structured log lines, counters and durations: a constant event name and fields."""
 
     def info(self, event: str, **fields: object) -> None: ...
 
@@ -354,3 +354,5 @@ class Log(Protocol):
     def error(self, event: str, **fields: object) -> None: ...
 
     def count(self, metric: str, value: float = 1, **dimensions: str) -> None: ...
+
+    def observe(self, metric: str, seconds: float, **dimensions: str) -> None: ...

@@ -41,6 +41,7 @@ from .errors import DeliveryError, FailureReason, SecretError, SettingsError
 from .pipeline.configurations import CurrentConfiguration, Source
 
 if TYPE_CHECKING:
+    from .adapters.heartbeat import TickHeartbeat
     from .adapters.remote import RemoteApi
     from .adapters.secrets import Secrets
     from .core.configuration import Configuration
@@ -113,6 +114,7 @@ VARIABLES = (
     Variable("TOCSIN_PROMETHEUS_URL", "base URL of the Prometheus API", needed_by=("evaluate",)),
     Variable("TOCSIN_PROMETHEUS_AUTH", "how queries are signed: none or sigv4", default="none"),
     Variable("TOCSIN_TICK_SECONDS", "seconds between evaluations", default="60"),
+    Variable("TOCSIN_WATCHDOG", "enabled: an alert that always fires goes to a receiver that counts its arrivals"),
     Variable("TOCSIN_EXTERNAL_URL", "where messages link back to"),
     Variable("TOCSIN_RUNBOOKS_URL", "where the runbooks of the shipped rules are published"),
     Variable("TOCSIN_EMAIL_FROM", "sender of mail through SES"),
@@ -124,6 +126,7 @@ VARIABLES = (
     Variable("TOCSIN_INGEST_LIMITS", "how much one request may send, such as alerts=500,labels=40"),
     Variable("TOCSIN_RATE_LIMITS", "how often a caller may ask in a minute, such as read=600,ingest=6000"),
     Variable("TOCSIN_SECRET_EMAIL", "secret with the mail server's passwords by name"),
+    Variable("TOCSIN_SECRET_HEARTBEAT", "secret with the heartbeats' addresses and keys by name"),
     Variable("TOCSIN_SECRET_WEBHOOK", "secret with the other receivers' addresses, tokens and keys by name"),
     Variable("TOCSIN_ALLOW_INLINE_SECRETS", "true: alertmanager.yml may hold secrets in clear (not for Lambda)"),
     Variable("TOCSIN_URL", "address of Tocsin's API, for the command line"),
@@ -418,11 +421,15 @@ class Application:
         return Escalator(incidents=self.incidents, timers=self.timers, log=self.log)
 
     @cached_property
+        from .adapters.timed import TimedSender
     def notifier(self) -> Notifier:
         from .pipeline.notify import Notifier
 
         return Notifier(
-            sender=self.sender(self._function), groups=self.groups, deliveries=self.deliveries, log=self.log
+            sender=TimedSender(self.sender(self._function), self.log, time.monotonic),
+            groups=self.groups,
+            deliveries=self.deliveries,
+            log=self.log,
         )
 
     def sender(self, function: str) -> Sender:
@@ -442,6 +449,14 @@ class Application:
             threads=lambda: self.threads,
             configuration=lambda now: self.configurations.current(now=now).configuration,
         )
+
+    def beat(self, settings: Mapping[str, Any], *, is_well: bool, now: datetime) -> str:
+        """Tell somebody outside of a tick. Raises DeliveryError, and whatever keeps it from being tried."""
+        return self._tick_heartbeat(settings, is_well=is_well, now=now)
+
+    @cached_property
+    def _tick_heartbeat(self) -> TickHeartbeat:
+        return self.senders.tick_heartbeat()
 
     @property
     def threads(self) -> Threads:

@@ -18,6 +18,7 @@ from botocore.config import Config
 
 if TYPE_CHECKING:
     from .adapters.channel import Outlets
+    from .adapters.heartbeat import TickHeartbeat
     from .adapters.secrets import Secrets
     from .adapters.sns_out import Access
     from .adapters.texts import Templates
@@ -35,6 +36,7 @@ _SENDERS = {
     "telegram": ("telegram", "TelegramSender"),
     "opsgenie": ("opsgenie", "OpsgenieSender"),
 }
+    "heartbeat": ("heartbeat", "HeartbeatSender"),
 
 
 class Senders:
@@ -72,6 +74,12 @@ class Senders:
 
     def _by_kind(self, notification: Notification, *, now: datetime) -> str:
         return self.of_kind(notification.integration.kind.value)(notification, now=now)
+
+    def tick_heartbeat(self) -> TickHeartbeat:
+        """Return what tells somebody outside of a tick."""
+        from .adapters.heartbeat import TickHeartbeat
+
+        return TickHeartbeat(self._outlets.secrets, self._outlets.clients)
 
     def _make(self, kind: str) -> Sender:
         if kind == "email":

@@ -101,6 +101,18 @@ def test_a_count_with_dimensions_is_one_without_as_well(capsys: pytest.CaptureFi
     assert (fine["NotificationsFailed"], coarse["NotificationsFailed"]) == ([1.0], [1.0])
 
 
+def test_a_duration_is_in_seconds_and_so_are_its_dimensions(capsys: pytest.CaptureFixture[str]):
+    log = new_log()
+    log.observe("NotificationLatency", 0.25, integration="slack")
+    log.observe("NotificationLatency", 1.5, integration="slack")
+    log.flush()
+    first, second, coarse = lines(capsys)
+    for each in (first, second, coarse):
+        assert each["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Unit"] == "Seconds"
+    assert (first["integration"], first["NotificationLatency"]) == ("slack", [0.25])
+    assert coarse["NotificationLatency"] == [0.25, 1.5]
+
+
 def test_an_invocation_that_counts_nothing_writes_nothing(capsys: pytest.CaptureFixture[str]):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -35,7 +35,13 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
 @pytest.fixture
 def deployed(monkeypatch: pytest.MonkeyPatch, metrics: Endpoint) -> Iterator[Deployment]:
     with mock_aws():
-        deployment = Deployment(monkeypatch, TOCSIN_PROMETHEUS_URL=metrics.url, TOCSIN_PROMETHEUS_AUTH="none")
+        deployment = Deployment(
+            monkeypatch,
+            TOCSIN_PROMETHEUS_URL=metrics.url,
+            TOCSIN_PROMETHEUS_AUTH="none",
+            # It always fires: who wants it says so.
+            TOCSIN_WATCHDOG="disabled",
+        )
         deployment.create()
         yield deployment
     reset_powertools()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -23,12 +24,12 @@ AT = time(4, 0)
 DUE = START + timedelta(hours=1)
 
 
-def watched(*rules: str, **more: object) -> Configuration:
+def watched(*rules: str, **more: Any) -> Configuration:
     made = configuration(*map(rule, rules), receivers=[HEARTBEAT], **more)
     return replace(made, has_watchdog=True)
 
 
-def with_canary(*receivers: str, at: Canary | None = None, **more: object) -> Configuration:
+def with_canary(*receivers: str, at: Canary | None = None, **more: Any) -> Configuration:
     kinds = {"pager": Kind.PAGERDUTY, "chat": Kind.SLACK}
     made = configuration(rule("DiskFull"), receivers=[receiver(name, kinds[name]) for name in kinds], **more)
     return replace(made, canary=at or Canary(receivers, AT))
@@ -199,7 +200,8 @@ class TestCanary:
         def fail(*_: object, **__: object) -> None:
             raise OSError("the table is busy")
 
-        evaluator = replace(world.evaluator(), groups=_Failing(world.store, fail))
+        broken: Any = _Failing(world.store, fail)
+        evaluator = replace(world.evaluator(), groups=broken)
         world.evaluator = lambda: evaluator  # type: ignore[method-assign]
         world.advance(minutes=20)
         assert ("error", "canary_not_checked") in [line[:2] for line in world.log.lines]
@@ -210,11 +212,11 @@ class TestCanary:
 class _Failing:
     """Groups that cannot be loaded."""
 
-    def __init__(self, store: object, fail: object) -> None:
+    def __init__(self, store: Any, fail: Any) -> None:
         self._store = store
         self.load_group = fail
 
-    def __getattr__(self, name: str) -> object:
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
 

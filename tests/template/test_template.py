@@ -20,6 +20,8 @@ import pytest
 from samcli.yamlhelper import yaml_parse
 
 from dev.expand import expand
+from tests.test_metrics_documented import counted
+from tocsin.core.watching import WATCHDOG_EVERY
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,7 +55,7 @@ EVERY_RESOURCE = {
 
 # What each role may do beyond its own logs and the shared policies.
 ALLOWED_SERVICES = {
-    "EvaluateRole": {"aps", "dynamodb", "logs", "sqs"},
+    "EvaluateRole": {"aps", "dynamodb", "logs", "secretsmanager", "sqs"},
     "DispatchRole": {"dynamodb", "logs", "sns", "sqs", "states"},
     "EscalateRole": {"dynamodb", "logs", "sqs"},
     "NotifySlackRole": {"dynamodb", "logs", "secretsmanager", "sqs"},
@@ -84,7 +86,43 @@ ALARMS = {
     ),
     "ConfigRefusedAlarm": ({(NAMESPACE, "ConfigRefused")}, "notBreaching"),
     "NotificationsFailedAlarm": ({(NAMESPACE, "NotificationsFailed")}, "notBreaching"),
+    "EvaluateMissingAlarm": ({("AWS/Lambda", "Invocations")}, "breaching"),
+    "WatchdogMissingAlarm": ({(NAMESPACE, "WatchdogDelivered")}, "breaching"),
+    "CanaryMissingAlarm": ({(NAMESPACE, "CanariesMissing")}, "notBreaching"),
+    "ThrottledAlarm": ({("AWS/Lambda", "Throttles")}, "notBreaching"),
+    "NearTimeoutAlarm": ({("AWS/Lambda", "Duration")}, "notBreaching"),
+    "FunctionErrorsAlarm": ({("AWS/Lambda", "Errors")}, "notBreaching"),
+    "TableFailingAlarm": (
+        {
+            ("AWS/DynamoDB", "ReadThrottleEvents"),
+            ("AWS/DynamoDB", "WriteThrottleEvents"),
+            ("AWS/DynamoDB", "SystemErrors"),
+        },
+        "notBreaching",
+    ),
+    "TopicFailingAlarm": (
+        {("AWS/SNS", "NumberOfNotificationsFailed"), ("AWS/SNS", "NumberOfNotificationsFailedToRedriveToDlq")},
+        "notBreaching",
+    ),
+    "ScheduleFailingAlarm": (
+        {("AWS/Scheduler", "InvocationDroppedCount"), ("AWS/Scheduler", "TargetErrorCount")},
+        "notBreaching",
+    ),
 }
+
+# Alarms that are not always there. CloudWatch charges for each metric that an alarm looks at.
+CONDITIONAL_ALARMS = {
+    "WatchdogMissingAlarm": "HasWatchdog",
+    "ThrottledAlarm": "HasAllAlarms",
+    "NearTimeoutAlarm": "HasAllAlarms",
+    "FunctionErrorsAlarm": "HasAllAlarms",
+    "TableFailingAlarm": "HasAllAlarms",
+    "TopicFailingAlarm": "HasAllAlarms",
+    "ScheduleFailingAlarm": "HasAllAlarms",
+}
+MOST_ESSENTIAL_ALARM_METRICS = 20
+# That many a dashboard shows free of charge.
+MOST_SHOWN_METRICS = 50
 
 TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
 EXPANDED = expand(ROOT / "template.yaml")
@@ -299,6 +337,7 @@ def test_a_secret_is_named_only_to_the_function_that_reads_it() -> None:
             "TOCSIN_SECRET_PAGERDUTY",
             "TOCSIN_SECRET_EMAIL",
             "TOCSIN_SECRET_WEBHOOK",
+            "TOCSIN_SECRET_HEARTBEAT",
             "TOCSIN_SECRET_API_TOKENS",
         )
     }
@@ -307,6 +346,7 @@ def test_a_secret_is_named_only_to_the_function_that_reads_it() -> None:
         "TOCSIN_SECRET_PAGERDUTY": {"NotifyPagerdutyFunction"},
         "TOCSIN_SECRET_EMAIL": {"NotifyEmailFunction"},
         "TOCSIN_SECRET_WEBHOOK": {"NotifyWebhookFunction"},
+        "TOCSIN_SECRET_HEARTBEAT": {"EvaluateFunction", "NotifyWebhookFunction"},
         "TOCSIN_SECRET_API_TOKENS": {"ApiFunction"},
     }
 
@@ -343,7 +383,7 @@ def test_each_subscription_filters_and_redrives() -> None:
         "NotifyPagerdutyFunctionNotifications": {"integration": ["pagerduty"]},
         "NotifyEmailFunctionNotifications": {"integration": ["email"]},
         "NotifyWebhookFunctionNotifications": {
-            "integration": ["webhook", "discord", "msteamsv2", "telegram", "opsgenie", "sns-out"]
+            "integration": ["webhook", "discord", "msteamsv2", "telegram", "opsgenie", "sns-out", "heartbeat"]
         },
     }
     for subscription in subscriptions.values():
@@ -460,6 +500,7 @@ def test_a_role_does_to_the_table_what_its_function_needs_and_no_more(role: str)
         ("ApiTokensPolicy", "TakesTokens", {"ApiRole"}),
         ("ReadEmailSecretPolicy", "HasEmailSecret", {"NotifyEmailRole"}),
         ("ReadWebhookSecretPolicy", "HasWebhookSecret", {"NotifyWebhookRole"}),
+        ("ReadHeartbeatSecretPolicy", "HasHeartbeatSecret", {"EvaluateRole", "NotifyWebhookRole"}),
         ("PublishElsewherePolicy", "HasSnsTargets", {"NotifyWebhookRole"}),
         ("AssumeSnsRolesPolicy", "HasSnsRoles", {"NotifyWebhookRole"}),
         (
@@ -632,11 +673,183 @@ def test_our_own_metrics_are_looked_for_where_the_functions_put_them() -> None:
                 assert value in services
 
 
-def test_the_dashboard_is_json_and_shows_every_alarm() -> None:
+def test_what_is_not_essential_is_there_only_where_it_is_asked_for() -> None:
+    found = {
+        name: RESOURCES[name]["Condition"]
+        for name, resource in RESOURCES.items()
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and "Condition" in resource
+    }
+    assert found == CONDITIONAL_ALARMS
+    alarms = _of_type("AWS::CloudWatch::Alarm")
+    essential = [name for name in alarms if CONDITIONAL_ALARMS.get(name) != "HasAllAlarms"]
+    assert sum(len(_metrics(alarms[name])) for name in essential) <= MOST_ESSENTIAL_ALARM_METRICS
+    assert TEMPLATE["Parameters"]["Alarms"]["Default"] == "essential"
+
+
+def test_what_rings_when_nothing_is_told_does_not_depend_on_our_own_code_alone() -> None:
+    """Of each part of the way, an essential alarm looks at a metric of AWS itself."""
+    alarms = {
+        name: alarm for name, alarm in _of_type("AWS::CloudWatch::Alarm").items() if name not in CONDITIONAL_ALARMS
+    }
+    theirs = {
+        (namespace, metric["MetricName"])
+        for alarm in alarms.values()
+        for metric in _metrics(alarm)
+        if (namespace := _text(metric["Namespace"])).startswith("AWS/")
+    }
+    assert theirs >= {
+        ("AWS/Lambda", "Invocations"),
+        ("AWS/Lambda", "Errors"),
+        ("AWS/SQS", "ApproximateAgeOfOldestMessage"),
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+        ("AWS/States", "ExecutionsFailed"),
+        ("AWS/States", "ExecutionsTimedOut"),
+    }
+
+
+def test_three_watchdogs_that_do_not_arrive_are_an_alarm() -> None:
+    alarm = _of_type("AWS::CloudWatch::Alarm")["WatchdogMissingAlarm"]
+    assert alarm["Period"] == WATCHDOG_EVERY.total_seconds()
+    assert alarm["EvaluationPeriods"] == alarm["DatapointsToAlarm"] == 3
+    assert (alarm["Statistic"], alarm["ComparisonOperator"], alarm["Threshold"]) == ("Sum", "LessThanThreshold", 1)
+
+
+def test_near_its_timeout_is_near_the_timeout_that_the_function_has() -> None:
+    (total, *_) = _of_type("AWS::CloudWatch::Alarm")["NearTimeoutAlarm"]["Metrics"]
+    functions = _of_type("AWS::Lambda::Function")
+    milliseconds = {
+        name: functions[f"{name.capitalize()}Function"]["Timeout"] * 1000 for name in ("evaluate", "dispatch")
+    }
+    assert dict(re.findall(r"FILL\((\w+), 0\) / (\d+)", total["Expression"])) == {
+        name: str(value) for name, value in milliseconds.items()
+    }
+
+
+def test_every_metric_of_an_expression_is_in_it() -> None:
+    for name, alarm in _of_type("AWS::CloudWatch::Alarm").items():
+        (expression,) = [each["Expression"] for each in alarm.get("Metrics", []) if "Expression" in each] or [""]
+        ids = [each["Id"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
+        assert sorted(re.findall(r"FILL\((\w+), 0\)", expression)) == sorted(ids), name
+
+
+def test_the_schedules_metrics_are_this_schedules() -> None:
+    (schedule,) = _of_type("AWS::Scheduler::Schedule").values()
+    assert schedule["GroupName"] == {"Ref": "EvaluateScheduleGroup"}
+    for metric in _metrics(_of_type("AWS::CloudWatch::Alarm")["ScheduleFailingAlarm"]):
+        assert metric["Dimensions"] == [{"Name": "ScheduleGroup", "Value": {"Ref": "EvaluateScheduleGroup"}}]
+
+
+# ------------------------------------------------------------------------------------------- dashboard
+
+
+def _dashboard() -> dict[str, Any]:
+    """The dashboard's body with all alarms, as CloudWatch would get it but for the names of resources."""
     (dashboard,) = _of_type("AWS::CloudWatch::Dashboard").values()
-    body = json.loads(dashboard["DashboardBody"]["Fn::Sub"])
-    (alarms,) = (widget["properties"]["alarms"] for widget in body["widgets"] if widget["type"] == "alarm")
-    assert set(alarms) == {f"${{{name}.Arn}}" for name in ALARMS}
+    text, variables = dashboard["DashboardBody"]["Fn::Sub"]
+    for name, value in variables.items():
+        (_, shown, otherwise) = value["Fn::If"]
+        assert otherwise == ""
+        text = text.replace(f"${{{name}}}", shown["Fn::Sub"])
+    body: dict[str, Any] = json.loads(text)
+    return body
+
+
+def _shown() -> Iterator[tuple[str, str, dict[str, str]]]:
+    """Each metric of the dashboard: namespace, name and dimensions, with what CloudWatch's dots repeat written out."""
+    for widget in _dashboard()["widgets"]:
+        before: list[str] = []
+        for row in widget["properties"].get("metrics", []):
+            parts = [part for part in row if isinstance(part, str)]
+            if parts[0] == "...":
+                parts = [*before[: len(before) - len(parts) + 1], *parts[1:]]
+            before = [old if part == "." else part for part, old in zip(parts, before or parts, strict=True)]
+            namespace, name, *pairs = before
+            yield namespace, name, dict(zip(pairs[::2], pairs[1::2], strict=True))
+
+
+# What AWS itself counts, under which dimension.
+OF_AWS = {
+    "AWS/Lambda": ({"Invocations", "Errors", "Duration", "Throttles"}, "FunctionName"),
+    "AWS/SQS": ({"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"}, "QueueName"),
+    "AWS/SNS": ({"NumberOfNotificationsFailed", "NumberOfNotificationsFailedToRedriveToDlq"}, "TopicName"),
+    "AWS/States": (
+        {"ExecutionsStarted", "ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"},
+        "StateMachineArn",
+    ),
+    "AWS/DynamoDB": (
+        {
+            "ConsumedReadCapacityUnits",
+            "ConsumedWriteCapacityUnits",
+            "ReadThrottleEvents",
+            "WriteThrottleEvents",
+            "SystemErrors",
+        },
+        "TableName",
+    ),
+    "AWS/ApiGateway": ({"Count", "4xx", "5xx"}, "ApiId"),
+    "AWS/Scheduler": ({"InvocationDroppedCount", "TargetErrorCount"}, "ScheduleGroup"),
+}
+
+
+def test_the_dashboard_shows_every_alarm() -> None:
+    (alarms,) = (widget["properties"]["alarms"] for widget in _dashboard()["widgets"] if widget["type"] == "alarm")
+    assert sorted(alarms) == sorted(f"${{{name}.Arn}}" for name in ALARMS)
+
+
+def test_the_dashboard_shows_only_metrics_that_there_are() -> None:
+    services = set(FUNCTIONS.values())
+    for namespace, name, dimensions in _shown():
+        if namespace == NAMESPACE:
+            assert name in counted()
+            assert list(dimensions) == ["service"]
+            assert dimensions["service"] in services
+        else:
+            names, dimension = OF_AWS[namespace]
+            assert name in names
+            assert list(dimensions) == [dimension]
+            assert re.findall(r"\$\{(\w+)", dimensions[dimension])[0] in RESOURCES
+
+
+def test_alarms_look_only_at_metrics_of_aws_that_there_are() -> None:
+    for alarm in _of_type("AWS::CloudWatch::Alarm").values():
+        for metric in _metrics(alarm):
+            if not isinstance(metric["Namespace"], dict):
+                names, dimension = OF_AWS[metric["Namespace"]]
+                assert metric["MetricName"] in names
+                named = [each["Name"] for each in metric.get("Dimensions", [])]
+                # Throttles of the whole account have none; errors of DynamoDB are counted by operation only.
+                assert named in ([dimension], [], [dimension, "Operation"])
+
+
+def test_the_dashboard_is_free_of_charge() -> None:
+    assert len(list(_shown())) <= MOST_SHOWN_METRICS
+
+
+def test_the_dashboards_red_lines_are_where_alarms_ring() -> None:
+    alarms = _of_type("AWS::CloudWatch::Alarm")
+    drawn = {}
+    for widget in _dashboard()["widgets"]:
+        for line in widget["properties"].get("annotations", {}).get("horizontal", []):
+            for name in line["label"].partition(":")[0].split(", "):
+                drawn[line["label"]] = line["value"]
+                if name not in ("NearTimeout", "DeadLetters"):
+                    assert line["value"] == alarms[f"{name}Alarm"]["Threshold"], name
+    share = alarms["NearTimeoutAlarm"]["Threshold"]
+    functions = _of_type("AWS::Lambda::Function")
+    for name in ("evaluate", "dispatch"):
+        timeout = functions[f"{name.capitalize()}Function"]["Timeout"]
+        assert drawn[f"NearTimeout: {name}"] == pytest.approx(share * timeout * 1000)
+
+
+def test_every_widget_says_what_it_shows_and_none_lies_on_another() -> None:
+    taken: set[tuple[int, int]] = set()
+    for widget in _dashboard()["widgets"]:
+        assert widget["properties"].get("title") or widget["type"] == "text"
+        left, top = widget["x"], widget["y"]
+        squares = {(left + x, top + y) for x in range(widget["width"]) for y in range(widget["height"])}
+        assert not squares & taken
+        assert max(x for x, _ in squares) < 24
+        taken |= squares
 
 
 # --------------------------------------------------------------------------------------------- outputs

@@ -427,10 +427,11 @@ class FixedConfigurations:
 
 @dataclass(slots=True)
 class MemoryLog:
-    """Log lines and counters, to be looked at."""
+    """Log lines, counters and durations, to be looked at."""
 
     lines: list[tuple[str, str, dict[str, object]]] = field(default_factory=list)
     counts: dict[str, float] = field(default_factory=dict)
+    observed: dict[str, list[float]] = field(default_factory=dict)
 
     def info(self, event: str, **fields: object) -> None:
         self.lines.append(("info", event, fields))
@@ -443,6 +444,9 @@ class MemoryLog:
 
     def count(self, metric: str, value: float = 1, **dimensions: str) -> None:
         self.counts[metric] = self.counts.get(metric, 0) + value
+
+    def observe(self, metric: str, seconds: float, **dimensions: str) -> None:
+        self.observed.setdefault(metric, []).append(seconds)
 
     def events(self, event: str) -> list[dict[str, object]]:
         return [fields for _, name, fields in self.lines if name == event]

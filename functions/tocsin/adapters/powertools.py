@@ -6,7 +6,7 @@ Source: https://docs.aws.amazon.com/powertools/python/latest/
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
@@ -54,10 +54,17 @@ class PowertoolsLog:
 
     def count(self, metric: str, value: float = 1, **dimensions: str) -> None:
         """Count under the service alone, as alarms look at it, and under the dimensions as well where there are any."""
+        self._add(metric, MetricUnit.Count, value, dimensions)
+
+    def observe(self, metric: str, seconds: float, **dimensions: str) -> None:
+        """Note how long something took, in the same way."""
+        self._add(metric, MetricUnit.Seconds, seconds, dimensions)
+
+    def _add(self, metric: str, unit: MetricUnit, value: float, dimensions: Mapping[str, str]) -> None:
         self._has_counted = True
-        self._metrics.add_metric(metric, MetricUnit.Count, value)
+        self._metrics.add_metric(metric, unit, value)
         if dimensions:
-            with single_metric(metric, MetricUnit.Count, value, namespace=self._namespace) as single:
+            with single_metric(metric, unit, value, namespace=self._namespace) as single:
                 single.add_dimension("service", self._service)
                 for name, text in dimensions.items():
                     single.add_dimension(name, text)

@@ -42,7 +42,7 @@ def _range(parse: Callable[[str], Range]) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def time_zone(value: Any) -> tzinfo | None:
+def parse_time_zone(value: Any) -> tzinfo | None:
     """Return the time zone of a name, None for UTC. Raises ValueError."""
     name = str(value) if isinstance(value, str) else describe(value)
     if name in _UTC:
@@ -64,7 +64,7 @@ class _Interval(Block):
     days_of_month: Annotated[list[Annotated[Range, _range(parse_days_of_month)]], IS_LIST] | None = None
     months: Annotated[list[Annotated[Range, _range(parse_months)]], IS_LIST] | None = None
     years: Annotated[list[Annotated[Range, _range(parse_years)]], IS_LIST] | None = None
-    location: Annotated[Any, BeforeValidator(time_zone)] = None
+    location: Annotated[Any, BeforeValidator(parse_time_zone)] = None
 
 
 class _Named(Block):

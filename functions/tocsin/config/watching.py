@@ -22,7 +22,7 @@ from pydantic import BeforeValidator
 from ..core.watching import Canary
 from .blocks import Block, Reading, did_you_mean
 from .http_client import HttpConfig
-from .time_intervals import time_zone
+from .time_intervals import parse_time_zone
 from .values import Blocks, Reference, Texts, Url, describe
 
 _METHODS = ("GET", "POST", "PUT", "HEAD")
@@ -75,7 +75,7 @@ class _Tick(_Delivery):
 class _Canary(Block):
     receivers: Texts
     at: Annotated[time, BeforeValidator(_time_of_day)] = time.fromisoformat(_DEFAULT_TIME)
-    time_zone: Annotated[Any, BeforeValidator(time_zone)] = None
+    time_zone: Annotated[Any, BeforeValidator(parse_time_zone)] = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,7 @@ def decide(
         outcomes += _gone_rules(loaded, records, {rule.key for rule, _ in own}, now=now)
     return outcomes
 
+        _report_alerts(world, records, outcomes)
 
 def _is_behind(record: RuleRecord | None, now: datetime) -> bool:
     """Say whether this instant was already evaluated; a crashed evaluation of it is taken up again."""
@@ -257,12 +258,26 @@ def _sweep(world: Evaluator, *, now: datetime) -> int | None:
 
 def _report(world: Evaluator, loaded: LoadedConfiguration, outcomes: Sequence[RuleOutcome]) -> None:
     failed = [outcome for outcome in outcomes if outcome.error]
+def _report_alerts(world: Evaluator, records: Mapping[RuleKey, RuleRecord], outcomes: Sequence[RuleOutcome]) -> None:
+    """Count what fires and what is pending, also of rules that are not due."""
+    active = {key: record.active for key, record in records.items()}
+    active |= {outcome.rule.key: outcome.active for outcome in outcomes}
+    states = [each.state for key, alerts in active.items() if key not in watch.KEYS for each in alerts.values()]
+    if firing := states.count(AlertState.FIRING):
+        world.log.count("AlertsFiring", firing)
+    if pending := states.count(AlertState.PENDING):
+        world.log.count("AlertsPending", pending)
+
+
     for outcome in failed:
+    """Log and count what went wrong. Nothing says 0: a metric that is not written is not paid for."""
         world.log.warning("rule_failing", rule=outcome.rule.name, rule_group=outcome.rule.group, error=outcome.error)
     if loaded.refused and not loaded.is_unreachable:
         world.log.error("configuration_refused", problems=loaded.refused)
-    world.log.count("ConfigRefused", 1 if loaded.refused and not loaded.is_unreachable else 0)
-    world.log.count("ConfigUnreachable", 1 if loaded.is_unreachable else 0)
+        world.log.count("ConfigRefused")
+    if loaded.is_unreachable:
+        world.log.count("ConfigUnreachable")
     world.log.count("RuleEvaluations", len(outcomes))
-    world.log.count("RuleEvaluationFailures", len(failed))
+    if failed:
+        world.log.count("RuleEvaluationFailures", len(failed))
     world.log.count("TickCompleted")

@@ -100,6 +100,8 @@ _CANARY_MISSING = Rule(
         "`tocsin channels test` tries it at once.",
     },
 )
+# What fires while all is well.
+KEYS = frozenset({key_of(WATCHDOG), key_of(CANARY)})
 _CANARY_LABELS = Labels({ALERTNAME: CANARY, "severity": "info"})
 _CANARY_FINGERPRINT = fingerprint(_CANARY_LABELS)
 

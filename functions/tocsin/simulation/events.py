@@ -141,6 +141,9 @@ class Silent:
     def count(self, metric: str, value: float = 1, **dimensions: str) -> None:
         return None
 
+    def observe(self, metric: str, seconds: float, **dimensions: str) -> None:
+        return None
+
 
 def _shown(fields: Mapping[str, object]) -> str:
     return ", ".join(f"{name}={value}" for name, value in fields.items())
