@@ -56,6 +56,7 @@ def forms(mark: str) -> dict[str, str]:
     }
     for offset in range(3):
         found[f"in base64, {offset}"] = in_base64(mark.encode(), offset)
+        found[f"percent-encoded in base64, {offset}"] = in_base64(quote_plus(mark).encode(), offset)
     return found
 
 

@@ -51,7 +51,8 @@ def _forms(secret: str) -> tuple[tuple[str, bool], ...]:
     for part, is_secret in _parts(secret):
         escaped = json.dumps(part)[1:-1]
         forms = {part, quote(part, safe=""), quote(part, safe="/"), quote_plus(part), html.escape(part)}
-        forms |= {escaped, json.dumps(escaped)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1], *_in_base64(part)}
+        forms |= {escaped, json.dumps(escaped)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1]}
+        forms |= {*_in_base64(part), *_in_base64(quote_plus(part))}
         found |= {(form, is_secret) for form in forms if len(form) >= _SHORTEST}
     return tuple(found)
 

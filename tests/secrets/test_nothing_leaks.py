@@ -1,0 +1,294 @@
+"""The whole path with a marked secret in every place, against neighbours that repeat what they hear, in every mood."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from tests.adapters.endpoint import endpoint, vector
+from tests.cli.commands import Shell
+from tests.functions.deployment import reset_powertools
+from tests.secrets.neighbours import MOODS, Echo, MailEcho, echo, mail_echo
+from tests.secrets.stack import BEGIN, Stack
+from tocsin.core.notifications import format_time
+
+
+@pytest.fixture
+def receivers() -> Iterator[Echo]:
+    with echo() as running:
+        yield running
+
+
+@pytest.fixture
+def mail() -> Iterator[MailEcho]:
+    with mail_echo() as running:
+        yield running
+
+
+@pytest.fixture
+def stack(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    receivers: Echo,
+    mail: MailEcho,
+) -> Iterator[Stack]:
+    with endpoint() as metrics, mock_aws():
+        metrics.answer = lambda asked: vector(({}, 1.0))
+        yield Stack(monkeypatch, capsys, tmp_path, receivers=receivers, mail=mail, prometheus=metrics.url)
+    reset_powertools()
+
+
+KINDS = {"slack", "pagerduty", "email", "webhook", "discord", "msteamsv2", "telegram", "opsgenie"}
+
+
+def test_no_delivery_tells_a_secret(stack: Stack) -> None:
+    told = stack.fire()
+    assert {each["integration"] for each in told} >= KINDS
+    for mood in MOODS:
+        stack.receivers.mood = mood
+        stack.wait_for_answers(0.1 if mood == "too late" else 5.0)
+        for each in told:
+            is_tls = each["settings"].get("url_file") == "secret:webhook#tls"
+            # A mail server has a test of its own, and TLS fails before there is a mood.
+            if each["integration"] != "email" and not (is_tls and mood != MOODS[0]):
+                stack.deliver(each)
+        stack.sweep()
+    # The neighbours have heard the secrets, so there was something to repeat.
+    heard = {place for place, _ in stack.marks.found_in(stack.receivers.asked)}
+    assert heard >= {"slack hook", "slack app", "routing key", "service key", "webhook path", "webhook parameter"}
+    assert heard >= {"basic password", "bearer", "header", "client secret", "password in a URL", "proxied path"}
+    assert heard >= {"discord", "teams", "telegram", "opsgenie"}
+    everything = list(stack.everything())
+    assert "notification_failed" in "".join(everything)
+    assert "notification_delivered" in "".join(everything)
+    assert stack.marks.found_in(everything) == set()
+
+
+def test_no_mail_server_makes_us_tell_one(stack: Stack, mail: MailEcho) -> None:
+    (told,) = [each for each in stack.fire() if each["integration"] == "email"]
+    for refused in ("AUTH", "MAIL", "RCPT", "DATA", "nothing"):
+        mail.refuses = refused
+        stack.deliver(told)
+    assert {place for place, form in stack.marks.found_in(mail.asked)} == {"mail password"}
+    assert stack.marks.found_in(stack.everything()) == set()
+
+
+def test_no_metrics_endpoint_makes_us_tell_one(stack: Stack) -> None:
+    module: Any = stack._module("evaluate")
+    for minute, mood in enumerate(MOODS):
+        with echo() as metrics:
+            metrics.mood = mood
+            module.app.__dict__.pop("evaluator", None)
+            module.app.__dict__["metrics"] = _elsewhere(
+                module.app.metrics, metrics.url, stack.marks("prometheus password")
+            )
+            stack.run("evaluate", {"now": format_time(BEGIN + timedelta(minutes=minute))})
+            assert {place for place, _ in stack.marks.found_in(metrics.asked)} == {"prometheus password"}
+        stack.run("api", request("GET", "/api/v1/rules"))
+        assert "lastError" in stack.out[-3]
+        assert stack.marks.found_in(stack.written()) == set(), mood
+    assert "rule_failing" in "".join(stack.out)
+    assert stack.marks.found_in(stack.everything()) == set()
+
+
+def _elsewhere(metrics: Any, url: str, password: str) -> Any:
+    return replace(metrics, url=url.replace("://", f"://ann:{password}@"))
+
+
+SECRETS_THAT_ARE_NONE = {
+    "no JSON": "{mark}",
+    "no object": '["{mark}"]',
+    "another key": '{{"other": "{mark}"}}',
+    "a number": '{{"hook": 1, "routing": 1, "password": 1, "x": "{mark}"}}',
+    "an object": '{{"hook": {{"a": "{mark}"}}, "routing": {{"a": "{mark}"}}, "password": {{"a": "{mark}"}}}}',
+    "no URL": '{{"hook": "{mark}", "user": "{mark}", "discord": "{mark}", "teams": "{mark}", "tls": "ftp://x/{mark}"}}',
+    "a URL that is none": '{{"hook": "http://[{mark}/", "discord": "http://{mark}:x/", "teams": "http:///{mark}"}}',
+    "line breaks": '{{"hook": "http://x/a\\n{mark}", "opsgenie": "a\\r\\nX: {mark}", "bearer": "a\\n{mark}"}}',
+    "other letters": '{{"bearer": "{mark}ü→", "opsgenie": "{mark}ü→", "header": "{mark}ü→", "app": "{mark}ü→"}}',
+}
+
+
+def test_no_secret_that_is_none_is_repeated(stack: Stack) -> None:
+    told = stack.fire()
+    for number, text in enumerate(SECRETS_THAT_ARE_NONE.values()):
+        for name in ("slack", "pagerduty", "email", "webhook"):
+            mark = stack.marks(f"{name} as it should not be {number}")
+            stack.manager.put_secret_value(SecretId=f"marked-{name}", SecretString=text.format(mark=mark))
+        stack.forget_secrets()
+        stack.keep(f"---- {number}")
+        for each in told:
+            stack.deliver(each)
+        assert "notification_failed" in "".join(stack.out).rpartition(f"---- {number}")[2]
+        stack.sweep()
+    assert stack.marks.found_in(stack.everything()) == set()
+
+
+# The API
+
+
+def request(method: str, path: str, body: str = "", query: str = "", **headers: str) -> dict[str, Any]:
+    context = {"http": {"method": method, "path": path, "sourceIp": "203.0.113.1"}, "stage": "$default"}
+    if "authorization" not in headers:
+        context["authorizer"] = {"iam": {"userArn": "arn:aws:iam::123456789012:user/ann"}}
+    return {"rawPath": path, "rawQueryString": query, "requestContext": context, "headers": headers, "body": body}
+
+
+PATHS = (
+    ("GET", "/"),
+    ("GET", "/api/v2/status"),
+    ("GET", "/api/v2/receivers"),
+    ("GET", "/api/v2/alerts"),
+    ("GET", "/api/v2/alerts/groups"),
+    ("GET", "/api/v2/silences"),
+    ("GET", "/api/v1/rules"),
+    ("GET", "/api/v1/alerts"),
+    ("GET", "/api/tocsin/v1/alerts"),
+    ("GET", "/api/tocsin/v1/incidents"),
+    ("GET", "/api/tocsin/v1/explanations"),
+    ("POST", "/api/v2/alerts"),
+    ("POST", "/api/v2/silences"),
+    ("DELETE", "/api/v2/silence/x"),
+    ("POST", "/alerts/webhook"),
+    ("PUT", "/nothing"),
+)
+
+
+def test_no_answer_of_the_api_holds_one(stack: Stack) -> None:
+    told = stack.fire()
+    stack.receivers.mood = "400 text"
+    for each in told:
+        stack.deliver(each)
+    for method, path in PATHS:
+        stack.run("api", request(method, path, query="filter=alertname=Fires"))
+    said = "".join(stack.out)
+    assert "secret:webhook#basic" in said  # status shows where secrets are
+    assert "client error" in said  # explanations show what came of deliveries
+    assert stack.marks.found_in(stack.everything()) == set()
+
+
+def test_no_token_is_told_whatever_is_wrong_with_a_request(stack: Stack) -> None:
+    token, wrong, jwt = (stack.marks(each) for each in ("an API token", "a wrong API token", "a JWT"))
+    entry = {"hash": hashlib.sha256(token.encode()).hexdigest(), "scopes": ["read"]}
+    stack.deployment.keep_secret("ApiTokensSecret", grafana=entry)
+    basic = base64.b64encode(f"grafana:{token}".encode()).decode()
+    for header in (f"Bearer {token}", f"Bearer {wrong}", f"Basic {basic}", f"Digest {wrong}", wrong, f"Basic {wrong}"):
+        for method, path in PATHS:
+            stack.run("api", request(method, path, body="{", authorization=header))
+    event = request("GET", "/api/v2/alerts", authorization=f"Bearer {jwt}")
+    event["requestContext"]["authorizer"] = {"jwt": {"claims": {"sub": "ann", "scope": "write"}}}
+    stack.run("api", event)
+    stack.run("api", {**event, "requestContext": {"authorizer": {"jwt": f"Bearer {jwt}"}}})
+    stack.run("api", {"headers": {"authorization": f"Bearer {jwt}"}})
+    stack.manager.put_secret_value(SecretId=stack.deployment["ApiTokensSecret"], SecretString=f'{{"a": "{token}"')
+    stack._modules.pop("api")
+    stack.run("api", request("GET", "/api/v2/alerts", authorization=f"Bearer {token}"))
+    said = "".join(stack.out)
+    assert "request_refused" in said
+    assert "tokens_refused" in said
+    assert stack.marks.found_in(stack.everything()) == set()
+
+
+# AWS and the environment
+
+
+def test_no_failure_of_aws_tells_the_keys(stack: Stack) -> None:
+    told = stack.fire()
+    stack.deployment.client("dynamodb").delete_table(TableName=stack.deployment["Table"])
+    for function, event in (
+        ("evaluate", {"now": format_time(BEGIN)}),
+        ("api", request("GET", "/api/v2/alerts")),
+        ("escalate", {"incident": "inc-0", "now": format_time(BEGIN)}),
+    ):
+        stack.run(function, event)
+    for each in told[:3]:
+        stack.deliver(each)
+    assert "StoreError" in "".join(stack.out)
+    assert stack.marks.found_in(stack.out) == set()
+
+
+def test_no_event_that_is_none_is_repeated_at_length(stack: Stack) -> None:
+    """What is wrong is shown, and what looks like a credential in it is not."""
+    mark = stack.marks("in an event")
+    stack.deployment._overrides["CONFIG_URI"] = ""  # as shipped: credentials are redacted
+    for function in ("evaluate", "dispatch", "escalate", "notify_slack", "notify_webhook", "api"):
+        for event in ({"url": f"https://ann:{mark}@example.org"}, {"Records": [{"body": f"password={mark}"}]}):
+            stack.run(function, event)
+    # A raised error is logged by Lambda's runtime, not by us.
+    lines = [line for text in stack.out for line in text.splitlines() if line.startswith('{"level"')]
+    assert len(lines) >= 8
+    assert stack.marks.found_in(lines) == set()
+
+
+# The command line
+
+
+COMMANDS = (
+    ("env",),
+    ("check", "config", "CONFIG"),
+    ("config", "routes", "--config", "CONFIG"),
+    ("config", "routes", "test", "--config", "CONFIG", "severity=critical"),
+    ("evaluate", "--config", "CONFIG", "--dry-run"),
+    ("evaluate", "--config", "CONFIG", "--prometheus", "PROMETHEUS", "--dry-run"),
+    ("evaluate", "--config", "CONFIG", "--prometheus", "PROMETHEUS"),
+    ("channels", "test", "--config", "CONFIG"),
+    ("alert", "query"),
+    ("alert", "query", "--url", "API"),
+    ("silence", "query"),
+    ("explain", "Fires", "--config", "CONFIG"),
+    ("simulate", "Fires", "--config", "CONFIG"),
+    ("backtest", "--from", "1h", "--config", "CONFIG", "--prometheus", "PROMETHEUS"),
+    ("template", "render", "--config", "CONFIG", "--template.text", "{{ .Receiver }}"),
+    ("evaluate", "--config", "CONFIG", "--prometheus", "BROKEN", "--dry-run"),
+    ("alert", "query", "--url", "BROKEN"),
+)
+
+
+UNREACHABLE = re.compile("webhook#(tls|proxied)")
+
+
+def test_no_command_prints_one(stack: Stack, tmp_path: Path) -> None:
+    stack.receivers.mood = "400 text"
+    stack.mail.refuses = "AUTH"
+    # What no answer comes from is tried again and again, and a command has the patience of a function.
+    file = stack.config / "alertmanager.yml"
+    file.write_text("".join(line for line in file.read_text().splitlines(True) if not UNREACHABLE.search(line)))
+    environment = {
+        **stack.deployment.environment("evaluate"),
+        **stack.deployment._overrides,
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "TOCSIN_TABLE": "",
+        "AWS_REGION": "eu-west-1",
+    }
+    shell = Shell(stack._capture, environment, tmp_path)
+    password = stack.marks("password in an option")
+    places = {
+        "CONFIG": str(stack.config),
+        "PROMETHEUS": stack.prometheus,
+        "API": stack.receivers.url.replace("://", f"://ann:{password}@"),
+        "BROKEN": f"http://ann:{password}@[::1",
+    }
+    for command in COMMANDS:
+        ran = shell.run(*(places.get(word, word) for word in command))
+        stack.keep(f"$ tocsin {command[0]}", ran.out, ran.err)
+    said = "\n".join(stack.out)
+    assert "not sent" in said or "refused" in said or "answered 400" in said
+    assert stack.marks.found_in(stack.out) == set()
+    kept = [path.read_text(encoding="utf-8") for path in (tmp_path / "state").rglob("*") if path.is_file()]
+    assert stack.marks.found_in(kept) == set()
+
+
+def test_the_search_would_have_found_one(stack: Stack) -> None:
+    assert stack.marks.found_in(stack.everything()) == set()
+    stack.keep(json.dumps({"error": f"https://hooks.example.com/{stack.marks('slack hook')}"}))
+    assert {place for place, _ in stack.marks.found_in(stack.everything())} == {"slack hook"}
