@@ -29,10 +29,10 @@ class StreamLog:
     def count(self, metric: str, value: float = 1, **dimensions: str) -> None:
         return None
 
-    def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
     def observe(self, metric: str, seconds: float, **dimensions: str) -> None:
         return None
 
+    def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
         if self._is_quiet:
             return
         shown = Redaction().value(fields)
