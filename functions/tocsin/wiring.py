@@ -421,8 +421,8 @@ class Application:
         return Escalator(incidents=self.incidents, timers=self.timers, log=self.log)
 
     @cached_property
-        from .adapters.timed import TimedSender
     def notifier(self) -> Notifier:
+        from .adapters.timed import TimedSender
         from .pipeline.notify import Notifier
 
         return Notifier(

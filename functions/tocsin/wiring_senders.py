@@ -35,8 +35,8 @@ _SENDERS = {
     "msteamsv2": ("msteamsv2", "Msteamsv2Sender"),
     "telegram": ("telegram", "TelegramSender"),
     "opsgenie": ("opsgenie", "OpsgenieSender"),
-}
     "heartbeat": ("heartbeat", "HeartbeatSender"),
+}
 
 
 class Senders:
@@ -72,14 +72,14 @@ class Senders:
             self._made[kind] = self._make(kind)
         return self._made[kind]
 
-    def _by_kind(self, notification: Notification, *, now: datetime) -> str:
-        return self.of_kind(notification.integration.kind.value)(notification, now=now)
-
     def tick_heartbeat(self) -> TickHeartbeat:
         """Return what tells somebody outside of a tick."""
         from .adapters.heartbeat import TickHeartbeat
 
         return TickHeartbeat(self._outlets.secrets, self._outlets.clients)
+
+    def _by_kind(self, notification: Notification, *, now: datetime) -> str:
+        return self.of_kind(notification.integration.kind.value)(notification, now=now)
 
     def _make(self, kind: str) -> Sender:
         if kind == "email":

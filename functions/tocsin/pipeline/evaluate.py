@@ -91,9 +91,9 @@ def decide(
             if not _is_behind(records.get(rule.key), now)
         ]
         outcomes += _gone_rules(loaded, records, {rule.key for rule, _ in own}, now=now)
+        _report_alerts(world, records, outcomes)
     return outcomes
 
-        _report_alerts(world, records, outcomes)
 
 def _is_behind(record: RuleRecord | None, now: datetime) -> bool:
     """Say whether this instant was already evaluated; a crashed evaluation of it is taken up again."""
@@ -256,8 +256,6 @@ def _sweep(world: Evaluator, *, now: datetime) -> int | None:
     return len(overdue)
 
 
-def _report(world: Evaluator, loaded: LoadedConfiguration, outcomes: Sequence[RuleOutcome]) -> None:
-    failed = [outcome for outcome in outcomes if outcome.error]
 def _report_alerts(world: Evaluator, records: Mapping[RuleKey, RuleRecord], outcomes: Sequence[RuleOutcome]) -> None:
     """Count what fires and what is pending, also of rules that are not due."""
     active = {key: record.active for key, record in records.items()}
@@ -269,8 +267,10 @@ def _report_alerts(world: Evaluator, records: Mapping[RuleKey, RuleRecord], outc
         world.log.count("AlertsPending", pending)
 
 
-    for outcome in failed:
+def _report(world: Evaluator, loaded: LoadedConfiguration, outcomes: Sequence[RuleOutcome]) -> None:
     """Log and count what went wrong. Nothing says 0: a metric that is not written is not paid for."""
+    failed = [outcome for outcome in outcomes if outcome.error]
+    for outcome in failed:
         world.log.warning("rule_failing", rule=outcome.rule.name, rule_group=outcome.rule.group, error=outcome.error)
     if loaded.refused and not loaded.is_unreachable:
         world.log.error("configuration_refused", problems=loaded.refused)
