@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from ..core.labels import quote
+from ..core.redaction import Redaction
 
 
 class StreamLog:
@@ -34,7 +35,8 @@ class StreamLog:
     def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
         if self._is_quiet:
             return
-        said = "".join(f" {name}={_shown(value)}" for name, value in fields.items())
+        shown = Redaction().value(fields)
+        said = "".join(f" {name}={_shown(value)}" for name, value in shown.items())
         print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {level} {event}{said}", file=self._stream, flush=True)
 
 
