@@ -14,7 +14,7 @@ from datetime import datetime
 
 from ..core.redaction import Redaction
 from ..errors import ConflictError, SecretError, StoreError
-from . import alertmanager, explaining, incidents, prometheus, receivers, receiving, silences
+from . import alertmanager, explaining, incidents, metrics, prometheus, receivers, receiving, silences
 from .audit import note_refusal
 from .http import LARGEST_BODY_BYTES, Refused, Request, Response, check_size, refusal, split_path
 from .identities import EVERYTHING, Identity, Scope, Tokens, identify, read_tokens
@@ -147,6 +147,7 @@ ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
     "/": {"GET": Endpoint(_index)},
     "/-/healthy": _WELL,
     "/-/ready": _WELL,
+    "/metrics": {"GET": Endpoint(metrics.metrics)},
     "/api/v2/status": {"GET": Endpoint(alertmanager.status)},
     "/api/v2/receivers": {"GET": Endpoint(receivers.receivers)},
     "/api/v2/alerts": {

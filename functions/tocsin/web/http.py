@@ -54,11 +54,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A response; `value` is its body, as JSON, and None an empty one."""
+    """A response; `value` is its body, as JSON, and None an empty one. `text` is a body that is not JSON."""
 
     status: int
     value: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    text: str = ""
 
 
 class Refused(Exception):
@@ -175,7 +176,7 @@ def as_event(response: Response) -> dict[str, Any]:
     """Return a response as API Gateway reads it; one that is larger than Lambda can hand over says so."""
     headers = {"cache-control": "no-store", **response.headers}
     if response.value is None:
-        return {"statusCode": response.status, "headers": headers, "body": ""}
+        return {"statusCode": response.status, "headers": headers, "body": response.text}
     body = whole_text(json.dumps(response.value, ensure_ascii=False))
     if len(body.encode()) > ANSWER_BYTES:
         return as_event(refusal(507, "the answer is larger than what can be sent: ask for less, with filter"))
