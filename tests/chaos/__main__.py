@@ -77,7 +77,8 @@ def _live(number: int, first: int) -> Figures:
 
 def _caught(number: int) -> str:
     """Return what caught a break, in words; empty where nothing did."""
-    return next((_shown(each) for each in catch(BREAKS[number]) if each.problems), "")
+    figures = catch(BREAKS[number])
+    return _shown(figures) if figures else ""
 
 
 def _shown(figures: Figures) -> str:

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from tests.chaos.points import Figures, Point, enumerate_points
-from tests.chaos.scenarios import SCENARIOS, Scenario
-from tests.chaos.ways import Way
+from tests.chaos.points import Figures, Point, enumerate_points, spread
+from tests.chaos.scenarios import SCENARIOS
 from tests.stories.world import World
 from tocsin.adapters.memory import MemoryStore
 from tocsin.core.alerts import Alert
@@ -245,19 +244,15 @@ BREAKS = (
 )
 
 
-def catch(broken: Break, *, most_points: int | None = None) -> list[Figures]:
-    """Return what the enumeration finds in a broken installation, by life."""
+MOST_POINTS = 400
+
+
+def catch(broken: Break) -> Figures | None:
+    """Return what the enumeration finds in a broken installation, in the first life in which it finds something."""
 
     def choose(points: Sequence[Point]) -> Iterable[Point]:
-        chosen = [point for point in points if _is_asked(point.way, broken)]
-        return chosen if most_points is None else chosen[:: max(1, len(chosen) // most_points)]
+        return spread([point for point in points if point.way.name.startswith(broken.ways)], MOST_POINTS)
 
-    return [enumerate_points(each, choose, change=broken.change) for each in _lives(broken)]
-
-
-def _is_asked(way: Way, broken: Break) -> bool:
-    return any(way.name.startswith(name) for name in broken.ways)
-
-
-def _lives(broken: Break) -> list[Scenario]:
-    return [scenario for scenario in SCENARIOS if scenario.name in broken.lives]
+    lives = (scenario for scenario in SCENARIOS if scenario.name in broken.lives)
+    found = (enumerate_points(each, choose, change=broken.change) for each in lives)
+    return next((figures for figures in found if figures.problems), None)

@@ -221,6 +221,7 @@ def ingests(world: World) -> None:
     world.source_fires("Sent", instance="b")
     world.advance(minutes=LULL)
     world.source_recovers("Sent", instance="a")
+    world.advance(minutes=LULL)
     world.source_stops("Sent", instance="b")
     world.advance(minutes=LULL)
 
@@ -373,4 +374,4 @@ def on_the_table(alerts: int, most_points: int) -> Scenario:
 
 
 STORM = storm(10_000, most_points=48)
-ON_THE_TABLE = on_the_table(220, most_points=120)
+ON_THE_TABLE = on_the_table(130, most_points=80)
