@@ -1,0 +1,31 @@
+"""The crash points of each life that fit into seconds; `make chaos` lives all of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chaos.__main__ import points_table
+from tests.chaos.figures import read_table
+from tests.chaos.points import choose_some, enumerate_points, live
+from tests.chaos.scenarios import SCENARIOS, on_the_table, storm
+
+FEW = 60
+LIVES = (*SCENARIOS, storm(1000, most_points=6), on_the_table(20, most_points=12))
+
+
+@pytest.mark.parametrize("scenario", LIVES, ids=[each.name for each in LIVES])
+def test_whatever_is_interrupted_nothing_is_lost_told_twice_or_stale(scenario):
+    figures = enumerate_points(scenario, choose_some(scenario.most_points or FEW))
+    assert figures.points >= (scenario.most_points or FEW)
+    assert figures.problems == []
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=[each.name for each in SCENARIOS])
+def test_an_undisturbed_life_tells_somebody_and_is_the_same_again(scenario):
+    first, second = live(scenario), live(scenario)
+    assert first.heard == second.heard != {}
+    assert (first.left, first.calls) == (second.left, second.calls)
+
+
+def test_a_table_is_made_of_no_figures_too():
+    assert read_table(points_table([]))[0]["points"] == "0"
