@@ -111,6 +111,8 @@ class TestCanary:
         world.advance(hours=2)
         told = world.expect_page("pager", Status.FIRING, Reason.FIRST, alerts=[CANARY], at=DUE)
         assert "test" in told.alerts[0].annotations["summary"]
+        # Its group is its own, whatever others are grouped by: messages are titled by this.
+        assert told.group_labels == {"alertname": CANARY, "severity": "info"}
         world.expect_page("pager", Status.RESOLVED, Reason.ALL_RESOLVED, resolved=[CANARY])
         world.expect_silence()
         assert "CanariesMissing" not in world.log.counts
