@@ -142,7 +142,7 @@ class _Requests:
 # What a tick asks in which nothing happens.
 QUIET = frozenset({"revision", "read", "load_digest", "load_rules", "query_all", "load_ingested", "overdue"})
 CRASHES = (DIES_BEFORE, DIES_AFTER)
-MOST_OTHERS = 150
+MOST_OTHERS = 2000
 
 
 def choose_all(scenario: Scenario) -> Choose:

@@ -373,5 +373,5 @@ def on_the_table(alerts: int, most_points: int) -> Scenario:
     )
 
 
-STORM = storm(10_000, most_points=12)
-ON_THE_TABLE = on_the_table(130, most_points=16)
+STORM = storm(10_000, most_points=48)
+ON_THE_TABLE = on_the_table(220, most_points=120)
