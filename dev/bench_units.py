@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -99,6 +98,7 @@ class Bench:
     def __init__(self, client: Any, files: Mapping[str, bytes], environment: Mapping[str, str]) -> None:
         from tocsin import config
         from tocsin.adapters import dynamodb, memory
+        from tocsin.config.patterns import compile_pattern
         from tocsin.pipeline.dispatch import Dispatcher
         from tocsin.pipeline.escalate import Escalator
         from tocsin.pipeline.evaluate import Evaluator
@@ -110,7 +110,7 @@ class Bench:
         table = _metered(dynamodb.Table)(client, self)
         rules, groups = dynamodb.DynamoRules(table), dynamodb.DynamoGroups(table)
         incidents, deliveries = dynamodb.DynamoIncidents(table), dynamodb.DynamoDeliveries(table)
-        inhibitors, silences = dynamodb.DynamoInhibitors(table), dynamodb.DynamoSilences(table, re.compile)
+        inhibitors, silences = dynamodb.DynamoInhibitors(table), dynamodb.DynamoSilences(table, compile_pattern)
         self.metrics, self.timers, self.topic = memory.MemoryMetrics(), memory.MemoryTimers(), memory.MemoryTopic()
         log = memory.MemoryLog()
         self.loaded = LoadedConfiguration(config.load(files, environment=environment))

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from .adapters.remote import RemoteApi
     from .adapters.secrets import Secrets
     from .core.configuration import Configuration
-    from .core.matchers import Pattern
+    from .core.patterns import Pattern
     from .core.receivers import Kind
     from .pipeline.dispatch import Dispatcher
     from .pipeline.escalate import Escalator
@@ -287,8 +287,6 @@ class Application:
 
     @cached_property
     def silences(self) -> DynamoSilences:
-        from .config.patterns import compile_pattern  # RE2 is loaded only by functions that look at silences
-
         return DynamoSilences(self.table, compile_pattern)
 
     @cached_property
@@ -365,6 +363,7 @@ class Application:
             external_url=self.settings.get("TOCSIN_EXTERNAL_URL"),
             graph_url=self.graph_url,
             reroute=self.rerouting,
+            compile_pattern=compile_pattern,
         )
 
     @property
@@ -448,6 +447,7 @@ class Application:
             secrets=lambda: self.secrets,
             threads=lambda: self.threads,
             configuration=lambda now: self.configurations.current(now=now).configuration,
+            compile_pattern=compile_pattern,
         )
 
     def beat(self, settings: Mapping[str, Any], *, is_well: bool, now: datetime) -> str:

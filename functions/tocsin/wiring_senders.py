@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .adapters.texts import Templates
     from .core.configuration import Configuration
     from .core.notifications import Notification
+    from .core.patterns import Compile
     from .ports import Sender, Threads
     from .wiring import Settings
 
@@ -51,6 +52,7 @@ class Senders:
         secrets: Callable[[], Secrets],
         threads: Callable[[], Threads],
         configuration: Callable[[datetime], Configuration],
+        compile_pattern: Compile,
     ) -> None:
         self._settings = settings
         self._client = client
@@ -58,6 +60,7 @@ class Senders:
         self._secrets = secrets
         self._threads = threads
         self._configuration = configuration
+        self._compile_pattern = compile_pattern
         self._made: dict[str, Sender] = {}
         self._templates: dict[str, Templates] = {}
 
@@ -115,7 +118,8 @@ class Senders:
 
         configuration = self._configuration(now)
         if configuration.digest not in self._templates:
-            self._templates = {configuration.digest: TemplateSet(configuration.templates)}
+            templates = TemplateSet(configuration.templates, compile=self._compile_pattern)
+            self._templates = {configuration.digest: templates}
         return self._templates[configuration.digest]
 
     def _sns(self, access: Access) -> Any:

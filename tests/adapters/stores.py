@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from tocsin.adapters.dynamodb import (
     Table,
 )
 from tocsin.adapters.memory import MemoryStore
+from tocsin.config.patterns import compile_pattern
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem")
@@ -39,7 +39,7 @@ class DynamoStore(
 
     def __init__(self, table: Table, client: Any) -> None:
         DynamoRules.__init__(self, table)
-        DynamoSilences.__init__(self, table, re.compile)
+        DynamoSilences.__init__(self, table, compile_pattern)
         self.table = table
         self.client = client
 

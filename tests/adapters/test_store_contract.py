@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +14,7 @@ from botocore.exceptions import ClientError
 from tests.adapters.stores import DynamoStore, Store, counted_calls, dynamodb, new_table
 from tocsin.adapters.dynamodb import Table, deliveries
 from tocsin.adapters.memory import LEASE, MemoryStore
+from tocsin.config.patterns import compile_pattern
 from tocsin.core.alerts import Alert, Status
 from tocsin.core.cooldowns import Cooldown
 from tocsin.core.escalation import Incident, IncidentState, Step, incident_id
@@ -737,9 +737,9 @@ def silence(number: int = 1, **changes) -> Silence:
     matchers = (
         (
             Matcher("alertname", MatchType.EQUAL, "DiskFull"),
-            Matcher("env", MatchType.NOT_REGEXP, "a|b", re.compile("a|b")),
+            Matcher("env", MatchType.NOT_REGEXP, "a|b", compile_pattern("a|b")),
         ),
-        (Matcher("team", MatchType.REGEXP, "x.*", re.compile("x.*")),),
+        (Matcher("team", MatchType.REGEXP, "x.*", compile_pattern("x.*")),),
     )
     made = Silence(
         id=SilenceId(f"00000000-0000-4000-8000-{number:012d}"),

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tocsin.config.patterns import compile_pattern
+from tocsin.core.steps import Steps
 from tocsin.core.templates import MissingKey, QueryResult, StringMap, Struct, TemplateError, execute, syntax
 from tocsin.core.templates.functions import NAMES, rule_functions
 from tocsin.core.templates.language import escape_html
 from tocsin.core.templates.printing import print_value
-from tocsin.core.templates.regex import compile_with_re
 
 DATA = Path(
     os.environ.get("CONFORMANCE_DATA", Path(__file__).resolve().parents[2] / ".." / "shared" / "conformance")
@@ -60,10 +61,11 @@ def run_case(case):
     """Return what the engine makes of a case's template."""
     result = [QueryResult(item["labels"], float(item["value"])) for item in case.get("query_result") or ()]
     functions = rule_functions(
-        compile=compile_with_re,
+        compile=compile_pattern,
         now=EPOCH + timedelta(milliseconds=case["timestamp_ms"]),
         external_url=case["externalURL"],
         query=lambda expression, now: result,
+        steps=Steps(1_000_000),
     )
     options = case.get("options", ["missingkey=zero"])
     missing_key = MissingKey(options[0].removeprefix("missingkey=") if options else "default")

@@ -7,7 +7,6 @@ less apart than the tolerance have no order, so each expected one is looked for 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,6 +24,7 @@ from tocsin.adapters.memory import (
     MemoryTimers,
     MemoryTopic,
 )
+from tocsin.config.patterns import compile_pattern
 from tocsin.core.labels import Labels
 from tocsin.core.matchers import MatchType
 from tocsin.core.merging import Posted
@@ -125,7 +125,7 @@ class Scenario:
     def do_silence(self, step: Mapping[str, Any]) -> None:
         texts = [MatcherText(each["name"], _type(each), each["value"]) for each in step["matchers"]]
         draft = Draft(
-            matchers=compile_sets([texts], re.compile),
+            matchers=compile_sets([texts], compile_pattern),
             starts_at=self.at(step["startsAt_s"]),
             ends_at=self.at(step["endsAt_s"]),
             created_by="test",

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.conformance.cases import load_cases, of_kind
+from tocsin.config.patterns import compile_pattern
 from tocsin.core.alerts import Alert
 from tocsin.core.labels import Labels
 from tocsin.core.notifications import Notification, Reason, compose
@@ -87,7 +88,7 @@ def run(case):
     route_labels = (
         (case["data"].get("value") or {}).get("routeLabels") if case["data"]["type"] == "notification" else {}
     )
-    templates = TemplateSet(files)
+    templates = TemplateSet(files, compile=compile_pattern)
     data = typed_value(case["data"])
     return templates.expand(case["text"], data, now=NOW, route_labels=route_labels, as_html=case.get("html", False))
 

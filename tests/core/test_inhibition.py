@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tocsin.config.patterns import compile_pattern
 from tocsin.core.inhibition import Inhibition, Inhibitors, InhibitRule, InhibitSource, can_inhibit, inhibiting
 from tocsin.core.labels import Labels, fingerprint
 from tocsin.core.matchers import Matcher, MatchType
@@ -30,8 +30,8 @@ BOTH_ARE_DOWN = InhibitRule(
     name="both are down",
 )
 UNKNOWN_OR_DOWN = InhibitRule(
-    (InhibitSource((Matcher("alertname", MatchType.REGEXP, "A|B", re.compile("A|B")),), ("g",)),),
-    (Matcher("alertname", MatchType.REGEXP, "B|C", re.compile("B|C")),),
+    (InhibitSource((Matcher("alertname", MatchType.REGEXP, "A|B", compile_pattern("A|B")),), ("g",)),),
+    (Matcher("alertname", MatchType.REGEXP, "B|C", compile_pattern("B|C")),),
 )
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tocsin.config.patterns import compile_pattern
 from tocsin.core.matchers import Matcher, MatchType, matches_all
 
 
 def matcher(name: str, sign: str, value: str) -> Matcher:
     type_ = MatchType(sign)
-    return Matcher(name, type_, value, re.compile(value) if type_.is_regexp else None)
+    return Matcher(name, type_, value, compile_pattern(value) if type_.is_regexp else None)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_pattern_belongs_to_regular_expressions_only():
     with pytest.raises(ValueError, match="pattern"):
         Matcher("a", MatchType.REGEXP, "b")
     with pytest.raises(ValueError, match="pattern"):
-        Matcher("a", MatchType.EQUAL, "b", re.compile("b"))
+        Matcher("a", MatchType.EQUAL, "b", compile_pattern("b"))
 
 
 def test_matchers_are_ordered_by_name_then_value_then_sign():
@@ -52,7 +52,7 @@ def test_matchers_are_ordered_by_name_then_value_then_sign():
 
 
 def test_a_pattern_is_no_part_of_equality():
-    assert matcher("a", "=~", "b") == Matcher("a", MatchType.REGEXP, "b", re.compile("b", re.IGNORECASE))
+    assert matcher("a", "=~", "b") == Matcher("a", MatchType.REGEXP, "b", compile_pattern("(?i)b"))
 
 
 @given(st.text(), st.text(), st.sampled_from(["=", "!="]))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tocsin.config.patterns import compile_pattern
 from tocsin.core.intervals import TimeInterval, parse_times, parse_weekdays
 from tocsin.core.matchers import Matcher, MatchType
 from tocsin.core.silences import (
@@ -47,7 +47,7 @@ def on(**labels: str) -> tuple[Matcher, ...]:
 
 
 def regexp(name: str, value: str, type_: MatchType = MatchType.REGEXP) -> Matcher:
-    return Matcher(name, type_, value, re.compile(value))
+    return Matcher(name, type_, value, compile_pattern(value))
 
 
 def silence(starts: float = 0, ends: float = 3600, *, id_: str = OLD, **changes: Any) -> Silence:
@@ -177,7 +177,7 @@ def test_what_a_silence_may_match(name: str, matchers: tuple[Matcher, ...]) -> N
     ],
 )
 def test_a_matcher_is_refused_with_its_place(name: str, text: MatcherText, reason: str) -> None:
-    def refuse(pattern: str) -> re.Pattern[str]:
+    def refuse(pattern: str) -> NoReturn:
         raise ValueError("broken")
 
     with pytest.raises(RefusedSilenceError) as refused:
@@ -187,7 +187,7 @@ def test_a_matcher_is_refused_with_its_place(name: str, text: MatcherText, reaso
 
 def test_matchers_are_compiled() -> None:
     sets = compile_sets(
-        [[MatcherText("a", MatchType.REGEXP, "x|y")], [MatcherText("b", MatchType.EQUAL, "1")]], re.compile
+        [[MatcherText("a", MatchType.REGEXP, "x|y")], [MatcherText("b", MatchType.EQUAL, "1")]], compile_pattern
     )
     assert sets == ((regexp("a", "x|y"),), on(b="1"))
     assert sets[0][0].matches({"a": "y"})

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tocsin.config.patterns import compile_pattern
 from tocsin.core.templates import TemplateError
 from tocsin.core.templates.alertmanager import TemplateSet
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-TEMPLATES = TemplateSet()
+TEMPLATES = TemplateSet(compile=compile_pattern)
 
 
 def page(template, data=None):

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tocsin.config.patterns import compile_pattern
 from tocsin.core.templates import QueryResult, TemplateError, expand
 
 NOW = datetime(2026, 11, 20, 3, 0, 0, 500_000, tzinfo=UTC)
@@ -18,6 +19,7 @@ def render(text):
         external_url="https://tocsin.example/a%20b/",
         now=NOW,
         query=lambda expression, now: SAMPLES if now == NOW else [],
+        compile=compile_pattern,
     )
 
 
@@ -178,9 +180,8 @@ def test_function_refuses(text, message):
 
 
 def test_the_engine_for_regular_expressions_is_the_callers():
-    re2 = pytest.importorskip("re2")
     text = (
         '{{ reReplaceAll "(?P<x>a)(b)?" "<$x|$2>" "abacé" }} {{ match "x(?i)A" "xa" }} {{ match "\\\\p{Greek}" "α" }}'
     )
-    printed = expand(text, labels={}, value=1.0, now=NOW, compile=re2.compile)
+    printed = expand(text, labels={}, value=1.0, now=NOW, compile=compile_pattern)
     assert printed == "<a|b><a|>cé true true"

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tocsin.config.patterns import compile_pattern
+from tocsin.core.steps import Steps
 from tocsin.core.templates import (
     Function,
     Limits,
@@ -22,14 +24,20 @@ from tocsin.core.templates import (
     syntax,
 )
 from tocsin.core.templates.functions import NAMES, rule_functions
-from tocsin.core.templates.regex import compile_with_re
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 LABELS = {"alertname": "DiskFull", "instance": "db-1:9100", "severity": "critical"}
 
 
 def render(text, **options):
-    return expand(text, labels=LABELS, value=81.5, external_labels={"region": "eu"}, now=NOW, **options)
+    return expand(
+        text,
+        labels=LABELS,
+        value=81.5,
+        external_labels={"region": "eu"},
+        now=NOW,
+        **{"compile": compile_pattern, **options},
+    )
 
 
 PRINTED = [
@@ -208,7 +216,7 @@ REFUSED_WHEN_EXECUTED = [
     (
         "text that doubles",
         '{{ $x := "0123456789" }}{{ range 99 }}{{ $x = print $x $x }}{{ end }}',
-        "output is too large",
+        "more than 100000 steps",
     ),
     (
         "a structure that doubles",
@@ -218,7 +226,43 @@ REFUSED_WHEN_EXECUTED = [
     (
         "replacements that multiply",
         '{{ $x := printf "%9999d" 1 }}{{ reReplaceAll "." "$0$0$0$0$0$0$0$0$0$0" $x | reReplaceAll "." $x }}',
-        "output is too large",
+        "more than 100000 steps",
+    ),
+    (
+        "a function that goes through the same long text again and again",
+        '{{ $x := printf "%9999d" 1 }}{{ range 999 }}{{ $y := toUpper $x }}{{ end }}',
+        "more than 100000 steps",
+    ),
+    (
+        "a call with many words, again and again",
+        "{{ range 999 }}{{ $x := and" + " 1" * 999 + " }}{{ end }}",
+        "more than 100000 steps",
+    ),
+    (
+        "many variables that are looked through",
+        "".join(f"{{{{ $v{n} := 1 }}}}" for n in range(3_000)) + "{{ range 9999 }}{{ $x := $v0 }}{{ end }}",
+        "more than 100000 steps",
+    ),
+    (
+        "templates that call each other twice",
+        '{{ define "a" }}{{ if . }}{{ template "a" (slice . 1) }}{{ template "a" (slice . 1) }}{{ end }}{{ end }}'
+        '{{ template "a" "0123456789012345678901234567890123456789" }}',
+        "more than 100000 steps",
+    ),
+    (
+        "a pattern that backtracks where others backtrack",
+        '{{ $x := printf "%9999d" 1 }}{{ range 99 }}{{ if match "(1+)+$" $x }}{{ end }}{{ end }}',
+        "more than 100000 steps",
+    ),
+    (
+        "patterns without end, each of which has to be compiled",
+        '{{ range $i := 99999 }}{{ if match (printf "a%d" $i) "" }}{{ end }}{{ end }}',
+        "more than 100000 steps",
+    ),
+    (
+        "a pattern that looks through the whole rest for each match",
+        '{{ $x := printf "%5000d" 1 }}{{ reReplaceAll "(?:.*x)|." "" $x }}',
+        "more than 100000 steps",
     ),
 ]
 
@@ -261,7 +305,7 @@ def test_an_error_of_a_query_becomes_text():
 
 # The general entry, with functions and data of the caller's choice
 
-FUNCTIONS = rule_functions(compile=compile_with_re, now=NOW, external_url="", query=None)
+FUNCTIONS = rule_functions(compile=compile_pattern, now=NOW, external_url="", query=None, steps=Steps(1_000_000))
 
 
 def run(text, data=None, *, functions=None, **options):

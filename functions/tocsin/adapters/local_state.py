@@ -27,9 +27,8 @@ from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 from ..core.alerts import Alert
 from ..core.escalation import Incident, IncidentId, IncidentState
 from ..core.labels import Fingerprint, Labels
-from ..core.matcher_syntax import Compile
-from ..core.matchers import Pattern
 from ..core.notifications import Notification, format_time, parse_time
+from ..core.patterns import Compile, without_engine
 from ..core.receivers import IntegrationKey
 from ..core.routing import GroupId
 from ..core.rules import RuleKey
@@ -109,17 +108,12 @@ class LocalStore(MemoryStore):
             raise StoreError(f"{self._path}: the state cannot be written: {error.strerror}") from None
 
 
-def _no_patterns(text: str) -> Pattern:
-    """Stand in where nobody said how patterns are compiled, which only silences with patterns need."""
-    raise ValueError(f"a silence has the pattern {text!r}, and nothing here compiles patterns")
-
-
 @contextmanager
 def opened(
     path: Path,
     *,
     now: datetime,
-    compile_pattern: Compile = _no_patterns,
+    compile_pattern: Compile = without_engine,
     patience_seconds: float = 10.0,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[LocalStore]:
@@ -136,7 +130,7 @@ def opened(
         os.close(lock)
 
 
-def read(path: Path, *, now: datetime, compile_pattern: Compile = _no_patterns) -> LocalStore:
+def read(path: Path, *, now: datetime, compile_pattern: Compile = without_engine) -> LocalStore:
     """Return the store as it is, for looking only: the file is neither locked nor touched."""
     return _load(path, compile_pattern, now=now, saves=False)
 

@@ -7,9 +7,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ..core.intervals import Range, TimeInterval, TimeRange
-from ..core.matcher_syntax import Compile
 from ..core.matchers import Matcher, MatchType
 from ..core.notifications import format_time, parse_time
+from ..core.patterns import Compile
 from ..core.silences import Recurrence, Silence, SilenceId
 
 _RANGES = ("weekdays", "days_of_month", "months", "years")

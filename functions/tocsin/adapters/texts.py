@@ -15,12 +15,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from ..core.notifications import Notification
 from ..core.receivers import REDEFINED_TEMPLATES
+from ..core.steps import Steps
 from ..core.wording import clip, one_line
 
 _DEFAULT = re.compile(r'\{\{-?\s*template\s+"([a-z0-9]+\.default\.[A-Za-z_]+)"\s+\.\s*-?\}\}')
@@ -45,17 +46,30 @@ _SHARED = frozenset(
     }
 )
 _ERROR_LENGTH = 300
+MOST_STEPS = 4_000_000
 
 
 class Templates(Protocol):
     """The shipped templates with the user's files over them (core/templates/alertmanager.py)."""
 
     def text(
-        self, template: str, notification: Notification, *, now: datetime, route_labels: Mapping[str, str] | None
+        self,
+        template: str,
+        notification: Notification,
+        *,
+        now: datetime,
+        route_labels: Mapping[str, str] | None,
+        steps: Steps | None,
     ) -> str: ...
 
     def html(
-        self, template: str, notification: Notification, *, now: datetime, route_labels: Mapping[str, str] | None
+        self,
+        template: str,
+        notification: Notification,
+        *,
+        now: datetime,
+        route_labels: Mapping[str, str] | None,
+        steps: Steps | None,
     ) -> str: ...
 
     def route_labels(
@@ -72,10 +86,14 @@ def shipped_templates() -> Templates:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """A notification's settings as texts; `templates` are loaded when the first one is needed."""
+    """A notification's settings as texts; `templates` are loaded when the first one is needed.
+
+    All texts of a notification share one allowance of steps: however many there are, they end before the function does.
+    """
 
     notification: Notification
     templates: Callable[[], Templates] = shipped_templates
+    steps: Steps = field(default_factory=lambda: Steps(MOST_STEPS))
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -126,7 +144,7 @@ class Texts:
         templates = self.templates()
         fill = templates.html if as_html else templates.text
         told = self.notification
-        return fill(template, told, now=told.created_at, route_labels=told.route_labels)
+        return fill(template, told, now=told.created_at, route_labels=told.route_labels, steps=self.steps)
 
     def route_labels(self) -> Mapping[str, str]:
         """Return the labels of the notification's route, filled in; whatever is wrong with them is raised."""

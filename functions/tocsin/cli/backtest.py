@@ -26,7 +26,7 @@ from ..simulation.report_html import backtest_html
 from ..simulation.report_json import backtest_json
 from ..simulation.wording import whole_seconds
 from ..simulation.world import Scope, World
-from ..wiring import Workplace
+from ..wiring import Workplace, compile_pattern
 from .addresses import is_http_url
 from .failures import FAILED, UsageError, did_you_mean
 from .reports import difference_lines, report_lines
@@ -52,7 +52,14 @@ class _Stretch:
     @property
     def scope(self) -> Scope:
         start = self.start - self.warm_up
-        return Scope(start, self.end, self.step, ack_after=self.ack_after, silences=self.silences)
+        return Scope(
+            start,
+            self.end,
+            self.step,
+            ack_after=self.ack_after,
+            silences=self.silences,
+            compile_pattern=compile_pattern,
+        )
 
 
 def run(arguments: argparse.Namespace, session: Session) -> int:

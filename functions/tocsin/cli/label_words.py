@@ -5,16 +5,14 @@ A first word without an equals sign is the alert's name.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from ..core.labels import ALERTNAME, quote
 from ..core.matcher_syntax import MatcherSyntaxError, parse_matcher
 from ..core.matchers import MatchType
+from ..wiring import compile_pattern
 from .failures import UsageError
 
-# What a matcher's pattern would be does not matter: an alert has none.
-_ANY = re.compile("")
 _EXAMPLES = {"label": "severity=critical", "annotation": "summary='the disk is full'"}
 
 
@@ -33,7 +31,7 @@ def _label(word: str, kind: str, *, is_first: bool) -> tuple[str, str]:
     if is_first and "=" not in word:
         word = f"{ALERTNAME}={quote(word)}"
     try:
-        matcher = parse_matcher(word, lambda text: _ANY)
+        matcher = parse_matcher(word, compile_pattern)
     except MatcherSyntaxError:
         raise UsageError(
             f"{word}: expected {'an' if kind[0] == 'a' else 'a'} {kind} such as {_EXAMPLES[kind]}"

@@ -19,11 +19,11 @@ from ..core.matcher_syntax import MatcherSyntaxError, parse_matcher
 from ..core.matchers import MatchType, matches_all
 from ..core.routing import Route, match_routes
 from ..errors import ConfigError, Problem, TocsinError
+from ..wiring import compile_pattern
 from .failures import FAILED, UsageError
 from .session import Session, load_configuration
 
 DEFAULT_ROUTE = "default-route"
-_ANY = re.compile("")
 _ANY_GROUPING = ["..."]
 
 
@@ -67,7 +67,7 @@ def _labels(words: Sequence[str]) -> dict[str, str]:
     labels: dict[str, str] = {}
     for word in words:
         try:
-            matcher = parse_matcher(word, lambda text: _ANY)
+            matcher = parse_matcher(word, compile_pattern)
         except MatcherSyntaxError as error:
             raise LabelError(f"failed to parse labels: {error}") from None
         if matcher.type is not MatchType.EQUAL:

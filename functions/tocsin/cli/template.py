@@ -21,6 +21,7 @@ from ..core.templates.alertmanager import TemplateSet
 from ..core.templates.clock import Time
 from ..core.templates.notification_data import ALERT, DATA, KV, ZERO_TIME, Alerts
 from ..errors import TocsinError
+from ..wiring import compile_pattern
 from .failures import UsageError
 from .session import Session, load_configuration
 
@@ -41,7 +42,7 @@ def render(arguments: argparse.Namespace, session: Session) -> int:
     """Print the text, with nothing added to its end."""
     data = _example(session.now) if arguments.data is None else _read_data(arguments.data)
     try:
-        templates = TemplateSet(_files(arguments, session))
+        templates = TemplateSet(_files(arguments, session), compile=compile_pattern)
         is_html = arguments.type == "html"
         text = templates.expand(arguments.text, notification_value(data), now=session.now, as_html=is_html)
     except TemplateError as error:

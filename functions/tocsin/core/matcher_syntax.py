@@ -17,10 +17,8 @@ from enum import StrEnum
 from typing import NoReturn, TypeVar
 
 from .labels import quote
-from .matchers import Matcher, MatchType, Pattern
-
-# Returns a compiled pattern; raises ValueError for one that is not valid.
-Compile = Callable[[str], Pattern]
+from .matchers import Matcher, MatchType
+from .patterns import Compile
 
 
 class MatcherSyntaxError(ValueError):

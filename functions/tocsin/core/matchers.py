@@ -11,18 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
 
 from .labels import quote
+from .patterns import Pattern
 
 _RESERVED = frozenset("{}!=~,\\\"'`")
 _ORDER = ("=", "!=", "=~", "!~")  # the original's order of types, by which route keys are sorted
-
-
-class Pattern(Protocol):
-    """A compiled regular expression."""
-
-    def fullmatch(self, text: str, /) -> object | None: ...
 
 
 class MatchType(StrEnum):

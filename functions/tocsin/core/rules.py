@@ -18,7 +18,9 @@ from typing import NewType
 from . import templates
 from .alerts import Alert
 from .labels import ALERTNAME, Fingerprint, Labels, fingerprint
+from .patterns import Compile, without_engine
 from .sizes import fit_annotations, fit_labels
+from .steps import Steps
 
 RuleKey = NewType("RuleKey", str)
 
@@ -158,11 +160,17 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class TemplateContext:
-    """What rule templates may refer to besides the alert; `query` asks the metrics endpoint."""
+    """What rule templates work with besides the alert; `query` asks the metrics endpoint.
+
+    `label_steps` and `annotation_steps` are what a rule's templates may do in one evaluation, for all alerts together.
+    """
 
     external_labels: Mapping[str, str] = field(default_factory=dict)
     external_url: str = ""
     query: templates.Query | None = None
+    compile_pattern: Compile = without_engine
+    label_steps: int = 1_000_000
+    annotation_steps: int = 2_000_000
 
 
 def is_due(group: RuleGroup, *, now: datetime, tick: timedelta) -> bool:
@@ -202,8 +210,13 @@ def _pending_alerts(
     rule: Rule, samples: Sequence[Sample], *, now: datetime, context: TemplateContext
 ) -> dict[Fingerprint, ActiveAlert]:
     alerts: dict[Fingerprint, ActiveAlert] = {}
+    # Each has its own: what annotations take must not change who an alert is.
+    expanders = (
+        _Expander(context, Steps(context.label_steps), now),
+        _Expander(context, Steps(context.annotation_steps), now),
+    )
     for sample in samples:
-        alert = _pending_alert(rule, sample, now=now, context=context)
+        alert = _pending_alert(rule, sample, *expanders)
         key = fingerprint(alert.labels)
         if key in alerts:
             raise RuleError(f"the result has several series with the labels {alert.labels} after the rule's own labels")
@@ -211,23 +224,38 @@ def _pending_alerts(
     return alerts
 
 
-def _pending_alert(rule: Rule, sample: Sample, *, now: datetime, context: TemplateContext) -> ActiveAlert:
-    own = {name: value for name, value in sample.labels.items() if name != METRIC_NAME}
+@dataclass(frozen=True, slots=True)
+class _Expander:
+    """Expands the templates of one evaluation of a rule, which share an allowance of steps."""
 
-    def expand(text: str) -> str:
+    context: TemplateContext
+    steps: Steps
+    now: datetime
+
+    def expand(self, texts: Mapping[str, str], sample: Sample) -> dict[str, str]:
+        return {name: self._expand(text, sample) for name, text in texts.items()}
+
+    def _expand(self, text: str, sample: Sample) -> str:
         return templates.expand_or_explain(
             text,
             labels=sample.labels,
             value=sample.value,
-            external_labels=context.external_labels,
-            external_url=context.external_url,
-            now=now,
-            query=context.query,
+            external_labels=self.context.external_labels,
+            external_url=self.context.external_url,
+            now=self.now,
+            query=self.context.query,
+            compile=self.context.compile_pattern,
+            steps=self.steps,
         )
 
-    labels = Labels(fit_labels({**own, **{n: expand(t) for n, t in rule.labels.items()}, ALERTNAME: rule.name}))
-    annotations = fit_annotations({name: expand(text) for name, text in rule.annotations.items()})
-    return ActiveAlert(labels, annotations, sample.value, AlertState.PENDING, active_at=now)
+
+def _pending_alert(rule: Rule, sample: Sample, in_labels: _Expander, in_annotations: _Expander) -> ActiveAlert:
+    own = {name: value for name, value in sample.labels.items() if name != METRIC_NAME}
+    labels = Labels(fit_labels({**own, **in_labels.expand(rule.labels, sample), ALERTNAME: rule.name}))
+    if in_labels.steps.are_used_up:
+        raise RuleError(f"the templates of its labels take more than {in_labels.steps.limit} steps")
+    annotations = fit_annotations(in_annotations.expand(rule.annotations, sample))
+    return ActiveAlert(labels, annotations, sample.value, AlertState.PENDING, active_at=in_labels.now)
 
 
 def _advance(

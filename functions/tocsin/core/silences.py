@@ -18,8 +18,9 @@ from typing import NewType
 
 from .intervals import NamedIntervals, TimeInterval, is_within
 from .labels import quote
-from .matcher_syntax import Compile, Syntax, is_label_name
+from .matcher_syntax import Syntax, is_label_name
 from .matchers import Matcher, MatchType, matches_all
+from .patterns import Compile
 
 SilenceId = NewType("SilenceId", str)
 

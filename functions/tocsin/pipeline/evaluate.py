@@ -66,7 +66,9 @@ def decide(
     """Return what would change now, and write nothing; `only` names a single rule."""
     records = world.rules.load_rules(now=now)
     queries_of_templates = TemplateQueries(world.metrics)
-    context = TemplateContext(loaded.configuration.external_labels, world.external_url, queries_of_templates)
+    context = TemplateContext(
+        loaded.configuration.external_labels, world.external_url, queries_of_templates, world.compile_pattern
+    )
     due = [
         rule
         for group in loaded.configuration.rule_groups

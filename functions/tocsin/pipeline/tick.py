@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ..core.labels import Fingerprint
+from ..core.patterns import Compile, without_engine
 from ..core.rules import ActiveAlert, Rule, Sample, Transition
 from ..ports import Groups, Inhibitors, Log, Metrics, RuleRecord, Rules, Timers
 
@@ -31,6 +32,7 @@ class Evaluator:
     external_url: str = ""
     graph_url: str = ""
     reroute: Rerouting | None = None
+    compile_pattern: Compile = without_engine
 
 
 @dataclass(frozen=True, slots=True)

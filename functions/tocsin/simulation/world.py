@@ -15,6 +15,7 @@ from ..adapters.memory import FixedConfigurations
 from ..core.configuration import Configuration
 from ..core.escalation import Action, Incident, IncidentId, acknowledge
 from ..core.notifications import Notification, from_json, parse_time
+from ..core.patterns import Compile, without_engine
 from ..core.receivers import Kind as IntegrationKind
 from ..core.routing import GroupId
 from ..core.silences import Silence
@@ -42,6 +43,7 @@ class Scope:
     every_tick: bool = False
     external_url: str = ""
     silences: tuple[Silence, ...] = ()
+    compile_pattern: Compile = without_engine
 
 
 class World:
@@ -79,6 +81,7 @@ class World:
             log=self.log,
             tick=scope.tick,
             external_url=scope.external_url,
+            compile_pattern=scope.compile_pattern,
         )
         loaded = LoadedConfiguration(configuration)
         self._dispatcher = dispatch.Dispatcher(

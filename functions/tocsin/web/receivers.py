@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..core.matchers import Matcher, Pattern, matches_all
+from ..core.matchers import Matcher, matches_all
+from ..core.patterns import Pattern
 from ..core.receivers import Receiver
 from .http import Request, Response
 from .serving import Api, matchers_of, receiver_pattern

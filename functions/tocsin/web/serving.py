@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from ..core.matcher_syntax import Compile, MatcherSyntaxError, parse_matcher
-from ..core.matchers import Matcher, Pattern
+from ..core.matcher_syntax import MatcherSyntaxError, parse_matcher
+from ..core.matchers import Matcher
+from ..core.patterns import Compile, Pattern
 from ..pipeline.incidents import Desk
 from ..pipeline.ingest import Ingester
 from ..pipeline.silences import Keeper

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from ...core.matcher_syntax import Compile
 from ...core.notifications import encode
+from ...core.patterns import Compile
 from ...core.silences import Silence, SilenceId
 from ...ports import SilenceChange
 from ..silence_json import silence_as_json, silence_from_json

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import NoReturn, TypeAlias
 
+from tocsin.core.steps import Steps, steps_of
 from tocsin.core.templates import nodes
 from tocsin.core.templates.buffer import MAX_CHARACTERS
 from tocsin.core.templates.errors import FunctionError, TemplateError, line_and_column
@@ -42,11 +43,15 @@ class Absent(Enum):
 Final: TypeAlias = "object | Absent"
 ABSENT = Absent.ABSENT
 
+# How many variables are looked through, and words read, in a step.
+_VARIABLES = 32
+_WORDS = 2
+
 
 class Evaluator:
     """Evaluates the pipelines of one template invocation, whose variables it holds."""
 
-    __slots__ = ("functions", "missing_key", "source", "variables")
+    __slots__ = ("functions", "missing_key", "source", "steps", "variables")
 
     def __init__(
         self,
@@ -54,11 +59,13 @@ class Evaluator:
         functions: Mapping[str, Function],
         missing_key: MissingKey,
         variables: list[tuple[str, object]],
+        steps: Steps,
     ) -> None:
         self.source = source
         self.functions = functions
         self.missing_key = missing_key
         self.variables = variables
+        self.steps = steps
 
     def fail(self, message: str, start: int, end: int) -> NoReturn:
         """Raise a TemplateError that shows the place, as Go does."""
@@ -70,12 +77,14 @@ class Evaluator:
     # Variables
 
     def variable(self, name: str) -> object:
+        self.steps.take(len(self.variables) // _VARIABLES)
         for known, value in reversed(self.variables):
             if known == name:
                 return value
         raise FunctionError(f"undefined variable: {name}")
 
     def assign(self, name: str, value: object) -> None:
+        self.steps.take(len(self.variables) // _VARIABLES)
         for place in range(len(self.variables) - 1, -1, -1):
             if self.variables[place][0] == name:
                 self.variables[place] = (name, value)
@@ -98,6 +107,7 @@ class Evaluator:
 
     def command(self, dot: object, command: nodes.Command, final: Final) -> object:
         first, arguments = command.words[0], command.words[1:]
+        self.steps.take(1 + len(arguments) // _WORDS)
         match first:
             case nodes.Identifier():
                 return self.function(dot, first, command, arguments, final)
@@ -249,6 +259,7 @@ class Evaluator:
         if final is not ABSENT:
             self.check_type(final, function.parameter(count - 1), node)
             values.append(final)
+        self.steps.take(2 + sum(map(steps_of, values)))
         return self.protected(lambda: function.call(*values), name, node)
 
     def protected(self, call: Callable[[], object], name: str, node: nodes.Operand | nodes.Command) -> object:
@@ -263,6 +274,7 @@ class Evaluator:
             self.fail(f"error calling {name}: {error}", node.start, node.end)
         if isinstance(result, str) and len(result) > MAX_CHARACTERS:
             self.fail(f"error calling {name}: the output is too large", node.start, node.end)
+        self.steps.take(steps_of(result))
         return result
 
     def check_count(self, function: Function, name: str, count: int, node: nodes.Operand | nodes.Command) -> None:

@@ -1,6 +1,7 @@
 """Executing a template: its statements, in order, into one text.
 
-Everything is bounded: the length of the text, the number of steps, and how deep templates invoke each other.
+Everything is bounded: the length of the text, the number of steps, and how deep templates invoke each other. Steps are
+counted wherever the work grows with what a template is given or has made: nothing here looks at a clock.
 Source: text/template/exec.go, https://pkg.go.dev/text/template#hdr-Actions
 """
 
@@ -9,12 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from tocsin.core.steps import Steps, TooManyStepsError, steps_of
 from tocsin.core.templates import nodes
 from tocsin.core.templates.buffer import MAX_CHARACTERS, Buffer
 from tocsin.core.templates.errors import FunctionError, TemplateError
 from tocsin.core.templates.evaluate import Evaluator, MissingKey
 from tocsin.core.templates.printing import print_value, sorted_items
 from tocsin.core.templates.values import Function, is_true, type_name
+
+# Characters that are written in a step.
+_WRITTEN = 8
 
 
 class Limits(NamedTuple):
@@ -43,14 +48,16 @@ def execute(
     show: Callable[[object], str] = print_value,
     literal: Callable[[str], str] = str,
     limits: Limits = Limits(),  # noqa: B008 (it is a tuple, immutable)
+    steps: Steps | None = None,
 ) -> str:
     """Return the text that a template makes of its data; TemplateError where it cannot.
 
     `functions` must include those of the language that the template uses (`language.FUNCTIONS`), `variables` are
     those it was parsed with, with their `$`. `show` makes text of the values that actions print: an escaper's place;
     `literal` is given the text between the actions, in the order of writing, and returns what is written of it.
+    `steps` are what is left of an allowance that it shares with others, in place of that of the limits.
     """
-    run = _Run(template, functions, missing_key, show, literal, limits)
+    run = _Run(template, functions, missing_key, show, literal, limits, steps or Steps(limits.steps))
     try:
         run.invoke(template.main, data, dict(variables or {}), depth=0)
     except RecursionError:
@@ -69,6 +76,7 @@ class _Run:
         show: Callable[[object], str],
         literal: Callable[[str], str],
         limits: Limits,
+        steps: Steps,
     ) -> None:
         self.template = template
         self.functions = functions
@@ -77,17 +85,16 @@ class _Run:
         self.literal = literal
         self.limits = limits
         self.buffer = Buffer(limits.characters)
-        self.steps = 0
+        self.steps = steps
 
     def invoke(self, definition: nodes.Definition, dot: object, variables: Mapping[str, object], *, depth: int) -> None:
         declared: list[tuple[str, object]] = [("$", dot), *variables.items()]
-        evaluator = Evaluator(definition, self.functions, self.missing_key, declared)
+        evaluator = Evaluator(definition, self.functions, self.missing_key, declared, self.steps)
         _Invocation(self, evaluator, depth).walk(dot, definition.body)
 
-    def step(self) -> None:
-        self.steps += 1
-        if self.steps > self.limits.steps:
-            raise FunctionError(f"more than {self.limits.steps} steps")
+    def write(self, text: str) -> None:
+        self.steps.take(len(text) // _WRITTEN)
+        self.buffer.write(text)
 
 
 class _Invocation:
@@ -101,15 +108,16 @@ class _Invocation:
     def walk(self, dot: object, body: nodes.Nodes) -> None:
         for node in body:
             try:
-                self.run.step()
+                self.run.steps.take()
                 self.statement(dot, node)
-            except FunctionError as error:
+            except (FunctionError, TooManyStepsError) as error:
                 self.evaluator.fail(str(error), *_place(node))
 
     def statement(self, dot: object, node: nodes.Node) -> None:
         match node:
             case nodes.Text(text=text):
-                self.run.buffer.write(self.run.literal(text))
+                self.run.steps.take(len(text) // _WRITTEN)
+                self.run.write(self.run.literal(text))
             case nodes.Action(pipeline=pipeline):
                 self.action(dot, pipeline)
             case nodes.If() | nodes.With():
@@ -129,7 +137,7 @@ class _Invocation:
             return
         if isinstance(value, Function):
             self.evaluator.fail("can't print a function", pipeline.start, pipeline.end)
-        self.run.buffer.write(self.run.show(value))
+        self.run.write(self.run.show(value))
 
     def branch(self, dot: object, node: nodes.If | nodes.With) -> None:
         visible = len(self.evaluator.variables)
@@ -148,7 +156,7 @@ class _Invocation:
         has_elements = False
         for index, element in self.elements(value, node.pipeline):
             has_elements = True
-            self.run.step()
+            self.run.steps.take()
             self.bind(node.pipeline, index, element)
             try:
                 self.walk(element, node.body)
@@ -164,6 +172,7 @@ class _Invocation:
 
     def elements(self, value: object, pipeline: nodes.Pipeline) -> Iterable[tuple[object, object]]:
         """Return the keys and elements that a range goes through."""
+        self.run.steps.take(steps_of(value))
         if value is None:
             return ()
         if isinstance(value, Mapping):

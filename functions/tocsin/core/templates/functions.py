@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
 from tocsin.core.durations import parse_duration as parse_positive_duration
-from tocsin.core.templates import humanize, language
+from tocsin.core.patterns import Compile
+from tocsin.core.steps import Steps
+from tocsin.core.templates import humanize, language, regex
 from tocsin.core.templates.errors import FunctionError
-from tocsin.core.templates.regex import Compile, replace_all
 from tocsin.core.templates.values import ANY, Function, SafeHTML, StringMap, Struct, Value
 
 _SAMPLE = "*template.sample"
@@ -36,15 +37,14 @@ class Samples(tuple[Struct, ...], Value):
     go_type = _QUERY_RESULT
 
 
-def rule_functions(*, compile: Compile, now: datetime, external_url: str, query: Query | None) -> dict[str, Function]:
-    """Return the functions by name, the language's own included."""
+def rule_functions(
+    *, compile: Compile, now: datetime, external_url: str, query: Query | None, steps: Steps
+) -> dict[str, Function]:
+    """Return the functions by name, the language's own included; they count what they do."""
     return {
         **language.FUNCTIONS,
         **_STATIC,
-        "match": Function(lambda pattern, text: compile(pattern).search(text) is not None, ("string",) * 2),
-        "reReplaceAll": Function(
-            lambda pattern, replacement, text: replace_all(compile(pattern), replacement, text), ("string",) * 3
-        ),
+        **regex.functions(compile, steps),
         "now": Function(lambda: now.timestamp()),
         "query": Function(lambda expression: _run_query(query, expression, now), ("string",)),
         "externalURL": Function(lambda: external_url),

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from tocsin.core.templates.buffer import Buffer
 from tocsin.core.templates.clock import Time
 from tocsin.core.templates.errors import FunctionError
 from tocsin.core.templates.notification_data import ALERT, DATA, KV, PAIR
@@ -43,8 +44,10 @@ _MAX_DEPTH = 50
 
 
 def to_json(value: object) -> str:
-    """Return a value as JSON; FunctionError where it has none."""
-    return _encode(value, 0)
+    """Return a value as JSON; FunctionError where it has none, or one that is too large."""
+    buffer = Buffer()
+    _write(buffer, value, 0)
+    return buffer.text()
 
 
 def json_time(moment: datetime) -> str:
@@ -56,19 +59,24 @@ def json_time(moment: datetime) -> str:
     return text + ("Z" if moment.tzinfo is UTC or offset == "+0000" else f"{offset[:3]}:{offset[3:5]}")
 
 
-def _encode(value: object, depth: int) -> str:
+def _write(buffer: Buffer, value: object, depth: int) -> None:
     if depth > _MAX_DEPTH:
         raise FunctionError("json: nested too deeply")
     scalar = _scalar(value)
     if scalar is not None:
-        return scalar
-    if isinstance(value, Struct):
-        return _object(_fields(value), depth)
-    if isinstance(value, Mapping):
-        return _object(((str(key), element) for key, element in sorted_items(value)), depth)
-    if isinstance(value, Sequence):
-        return f"[{','.join(_encode(element, depth + 1) for element in value)}]"
-    raise FunctionError(f"json: unsupported type: {type_name(value)}")
+        buffer.write(scalar)
+    elif isinstance(value, Struct):
+        _write_object(buffer, _fields(value), depth)
+    elif isinstance(value, Mapping):
+        _write_object(buffer, ((str(key), element) for key, element in sorted_items(value)), depth)
+    elif isinstance(value, Sequence):
+        buffer.write("[")
+        for number, element in enumerate(value):
+            buffer.write("," if number else "")
+            _write(buffer, element, depth + 1)
+        buffer.write("]")
+    else:
+        raise FunctionError(f"json: unsupported type: {type_name(value)}")
 
 
 def _scalar(value: object) -> str | None:
@@ -115,5 +123,10 @@ def _fields(struct: Struct) -> Iterable[tuple[str, object]]:
             yield key, value
 
 
-def _object(items: Iterable[tuple[str, object]], depth: int) -> str:
-    return "{" + ",".join(f"{_string(key)}:{_encode(value, depth + 1)}" for key, value in items) + "}"
+def _write_object(buffer: Buffer, items: Iterable[tuple[str, object]], depth: int) -> None:
+    buffer.write("{")
+    for number, (key, value) in enumerate(items):
+        buffer.write("," if number else "")
+        buffer.write(f"{_string(key)}:")
+        _write(buffer, value, depth + 1)
+    buffer.write("}")

@@ -8,19 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from tocsin.core.patterns import Compile
+from tocsin.core.steps import Steps
 from tocsin.core.templates import functions as shared
-from tocsin.core.templates import humanize, language
+from tocsin.core.templates import humanize, language, regex
 from tocsin.core.templates.clock import Duration, Time, format_time
 from tocsin.core.templates.errors import FunctionError
 from tocsin.core.templates.json_values import to_json
 from tocsin.core.templates.notification_data import STRINGS, ZERO_TIME, Strings
-from tocsin.core.templates.regex import Compile, replace_all
 from tocsin.core.templates.values import ANY, Function, SafeHTML, Value
 
 _TIME = "time.Time"
 _SLICE = "[]interface {}"
 _SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 _LONGEST = 2**63 - 1
+_LAYOUT_STEPS = 50
 _HEX = frozenset("0123456789abcdefABCDEF")
 
 
@@ -32,20 +34,34 @@ class SafeURL(str, Value):
 
 
 def notification_functions(
-    *, compile: Compile, now: datetime, route_label: Callable[[str], str]
+    *, compile: Compile, now: datetime, route_label: Callable[[str], str], steps: Steps
 ) -> dict[str, Function]:
-    """Return the functions by name, the language's own included; `route_label` gives a route's label by its name."""
+    """Return the functions by name, the language's own included; `route_label` gives a route's label by its name.
+
+    They count what they do.
+    """
     return {
         **language.FUNCTIONS,
         **_STATIC,
-        "match": Function(lambda pattern, text: compile(pattern).search(text) is not None, ("string",) * 2),
-        "reReplaceAll": Function(
-            lambda pattern, replacement, text: replace_all(compile(pattern), replacement, text), ("string",) * 3
-        ),
+        **regex.functions(compile, steps),
         "now": Function(lambda: Time(now)),
         "since": Function(lambda time: since(time, now), (_TIME,)),
         "routeLabels": Function(route_label, ("string",)),
+        **_dates(steps),
     }
+
+
+def _dates(steps: Steps) -> dict[str, Function]:
+    """Return the functions that read a time by a layout, which has to be taken apart first."""
+
+    def counted(read: Callable[[str, str], Time]) -> Function:
+        def call(layout: str, text: str) -> Time:
+            steps.take(_LAYOUT_STEPS)
+            return read(layout, text)
+
+        return Function(call, ("string",) * 2)
+
+    return {"toDate": counted(to_date), "mustToDate": counted(must_to_date)}
 
 
 # Text
@@ -170,8 +186,6 @@ _STATIC: dict[str, Function] = {
     "stringSlice": Function(lambda *texts: Strings(texts), (), "string"),
     "date": Function(lambda layout, time: format_time(time.moment, layout), ("string", _TIME)),
     "tz": Function(in_zone, ("string", _TIME)),
-    "toDate": Function(to_date, ("string",) * 2),
-    "mustToDate": Function(must_to_date, ("string",) * 2),
     "humanizeDuration": Function(humanize.humanize_duration, (ANY,)),
     "toJson": Function(to_json, (ANY,)),
     "base64encode": Function(base64_encode, _TEXT),
@@ -182,5 +196,5 @@ _STATIC: dict[str, Function] = {
 }
 
 NAMES = frozenset(language.FUNCTIONS) | language.SHORT_CIRCUIT | frozenset(_STATIC) | {
-    "match", "reReplaceAll", "now", "since", "routeLabels",
+    "match", "reReplaceAll", "now", "since", "routeLabels", "toDate", "mustToDate",
 }  # fmt: skip

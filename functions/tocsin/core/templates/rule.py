@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 
+from tocsin.core.patterns import Compile, without_engine
+from tocsin.core.steps import Steps
 from tocsin.core.templates import syntax
 from tocsin.core.templates.errors import TemplateError
-from tocsin.core.templates.execute import execute
+from tocsin.core.templates.execute import Limits, execute
 from tocsin.core.templates.functions import NAMES, Query, rule_functions
 from tocsin.core.templates.nodes import Template
-from tocsin.core.templates.regex import Compile, compile_with_re
 from tocsin.core.templates.values import StringMap, Struct
 
 _VARIABLES = {
@@ -44,12 +45,13 @@ def expand(
     now: datetime,
     query: Query | None = None,
     name: str = "rule",
-    compile: Compile = compile_with_re,
+    compile: Compile = without_engine,
+    steps: Steps | None = None,
 ) -> str:
     """Return a label or annotation with its template expanded; TemplateError where it cannot be.
 
     `value` is the result of the rule's expression, `query` runs an instant query, `name` stands in errors, and
-    `compile` is the engine for regular expressions in RE2 syntax.
+    `compile` is the engine for regular expressions in RE2 syntax. `steps` is what several texts may take together.
     """
     if "{{" not in text:
         return text
@@ -63,8 +65,9 @@ def expand(
         },
     )
     variables = {name: data.fields[field] for name, field in _VARIABLES.items()}
-    functions = rule_functions(compile=compile, now=now, external_url=external_url, query=query)
-    return execute(parse(text, name), data, functions, variables=variables)
+    own = Steps(Limits().steps, within=steps)
+    functions = rule_functions(compile=compile, now=now, external_url=external_url, query=query, steps=own)
+    return execute(parse(text, name), data, functions, variables=variables, steps=own)
 
 
 def expand_or_explain(
@@ -77,7 +80,8 @@ def expand_or_explain(
     now: datetime,
     query: Query | None = None,
     name: str = "rule",
-    compile: Compile = compile_with_re,
+    compile: Compile = without_engine,
+    steps: Steps | None = None,
 ) -> str:
     """Return what expand does, or a text with the error in its place; it never raises TemplateError."""
     try:
@@ -91,6 +95,7 @@ def expand_or_explain(
             query=query,
             name=name,
             compile=compile,
+            steps=steps,
         )
     except TemplateError as error:
         return f"<error expanding template: {error}>"

@@ -1,5 +1,7 @@
 """Text into a time, by a layout that shows how Mon Jan 2 15:04:05 MST 2006 would be written.
 
+Each item takes what it can and gives nothing back, as in Go: so a layout of any kind is read in one go.
+
 Source: https://pkg.go.dev/time#Parse
 """
 
@@ -44,11 +46,14 @@ _ITEMS: dict[str, tuple[str, str]] = {
     "pm": ("half", "am|pm"),
     "MST": ("zone", r"[A-Z]{3,5}|[+-]\d\d"),
 }
+_LONGEST_LAYOUT = 500
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?:?(\d\d)?")
 
 
 def parse_time(layout: str, text: str) -> datetime:
     """Return the time that a text says, in UTC where it names no zone; ValueError where it does not fit the layout."""
+    if len(layout) > _LONGEST_LAYOUT:
+        raise ValueError(f"the layout of a time is longer than {_LONGEST_LAYOUT} characters")
     found = _pattern(layout).fullmatch(text)
     if found is None:
         raise ValueError(f'parsing time "{text}" as "{layout}": cannot parse "{text}"')
@@ -73,10 +78,10 @@ def _pattern(layout: str) -> re.Pattern[str]:
 
 
 def _literal(text: str) -> str:
-    return re.sub(r"(?:\\ )+", " +", re.escape(text))
+    return re.sub(r"(?:\\ )+", " ++", re.escape(text))
 
 
-_FRACTION = r"(?P<fraction>[.,]\d+)?"
+_FRACTION = r"(?P<fraction>[.,]\d++)?+"
 
 
 def _item(item: str, seen: set[str], *, followed_by: str) -> str:
@@ -85,14 +90,14 @@ def _item(item: str, seen: set[str], *, followed_by: str) -> str:
     has_fraction = LAYOUT_ITEM.match(followed_by) is not None and followed_by[0] in ".,"
     tail = _FRACTION if name == "second" and name not in seen and not has_fraction else ""
     if not name or name in seen:
-        return f"(?:{pattern}){tail}"
+        return f"(?>{pattern}){tail}"
     seen.add(name)
-    return f"(?P<{name}>{pattern}){tail}"
+    return f"(?P<{name}>(?>{pattern})){tail}"
 
 
 def _other(item: str) -> tuple[str, str]:
     if item[0] in ".,":
-        return "fraction", rf"[.,]\d{{{len(item) - 1}}}" if item[1] == "0" else r"(?:[.,]\d+)?"
+        return "fraction", rf"[.,]\d{{{len(item) - 1}}}" if item[1] == "0" else r"(?:[.,]\d++)?"
     parts = [r"\d\d"] * (len(item[1:].replace(":", "")) // 2)
     offset = "[+-]" + (":" if ":" in item else "").join(parts)
     return "offset", f"Z|{offset}" if item[0] == "Z" else offset
