@@ -10,6 +10,10 @@ from ..core.labels import quote
 from ..core.redaction import Redaction
 
 
+# What the command itself says in its answer: a line of it beside that would be the same thing twice.
+_SAID_BY_THE_COMMAND = frozenset({"request_refused"})
+
+
 class StreamLog:
     """Warnings and errors, one line each, where the stream is not a terminal."""
 
@@ -33,7 +37,7 @@ class StreamLog:
         return None
 
     def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
-        if self._is_quiet:
+        if self._is_quiet or event in _SAID_BY_THE_COMMAND:
             return
         shown = Redaction().value(fields)
         said = "".join(f" {name}={_shown(value)}" for name, value in shown.items())
