@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .core.alerts import Alert
 from .core.configuration import Configuration
@@ -20,6 +20,9 @@ from .core.routing import GroupId, GroupIdentity
 from .core.rules import ActiveAlert, RuleKey, Sample
 from .core.silences import Silence, SilenceId
 from .errors import QueryError
+
+if TYPE_CHECKING:
+    from .core.dead_letters import Letter  # no function has to do with them
 
 
 class Health(StrEnum):
@@ -341,6 +344,18 @@ class Escalations(Protocol):
 class Sender(Protocol):
     def __call__(self, notification: Notification, *, now: datetime) -> str:
         """Deliver, and return what the receiver answered. Raises DeliveryError."""
+        ...
+
+
+class DeadLetters(Protocol):
+    """Where dead letters are handed in again; whatever is not accepted is a StoreError."""
+
+    def send_timer(self, letter: Letter) -> None:
+        """Send a timer again, to be looked at at once."""
+        ...
+
+    def invoke(self, letter: Letter) -> None:
+        """Have the function that failed, or that SNS could not reach, run on its event."""
         ...
 
 

@@ -9,7 +9,7 @@ import os
 import random
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -41,10 +41,12 @@ from .errors import DeliveryError, FailureReason, SecretError, SettingsError
 from .pipeline.configurations import CurrentConfiguration, Source
 
 if TYPE_CHECKING:
+    from .adapters.dead_letters import DeadLetterOffice
     from .adapters.heartbeat import TickHeartbeat
     from .adapters.remote import RemoteApi
     from .adapters.secrets import Secrets
     from .core.configuration import Configuration
+    from .core.dead_letters import Queue
     from .core.patterns import Pattern
     from .core.receivers import Kind
     from .pipeline.dispatch import Dispatcher
@@ -77,6 +79,11 @@ CLIENT_CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "sta
 LONGEST_QUERY_BUDGET_SECONDS = 25.0
 TOKENS_KEPT_FOR, SECRETS_KEPT_FOR = timedelta(minutes=1), timedelta(minutes=5)
 FEWEST_TICK_SECONDS, MOST_TICK_SECONDS = 1, 60
+_DLQ_OUTPUTS = {
+    "timers": "TimerDeadLetterQueueUrl",
+    "ticks": "TickDeadLetterQueueUrl",
+    "deliveries": "DeliveryDeadLetterQueueUrl",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +137,10 @@ VARIABLES = (
     Variable("TOCSIN_SECRET_WEBHOOK", "secret with the other receivers' addresses, tokens and keys by name"),
     Variable("TOCSIN_ALLOW_INLINE_SECRETS", "true: alertmanager.yml may hold secrets in clear (not for Lambda)"),
     Variable("TOCSIN_URL", "address of Tocsin's API, for the command line"),
+    Variable("TOCSIN_STACK", "CloudFormation stack of the deployment, for the command line"),
+    Variable("TOCSIN_TIMERS_DLQ_URL", "queue of timers that were given up, for the command line"),
+    Variable("TOCSIN_TICKS_DLQ_URL", "queue of ticks that failed, for the command line"),
+    Variable("TOCSIN_DELIVERIES_DLQ_URL", "queue of notifications that were not delivered, for the command line"),
     Variable("CONFIG_URI", "configuration: s3://bucket/prefix or a folder; empty is what is shipped"),
     Variable("ALERT_THRESHOLD_ERROR_RATE", "failed share of requests above which the rule fires"),
     Variable("ALERT_THRESHOLD_RESPONSE_TIME", "p95 latency in milliseconds above which the rule fires"),
@@ -611,6 +622,31 @@ class Workplace(Application):
         return TopicSender(
             self.settings.get("TOCSIN_TOPIC_ARN"), lambda: self.client("sns"), self.senders.of_kind("sns")
         )
+
+    def dead_letter_office(self, queues: Sequence[Queue]) -> DeadLetterOffice:
+        """Return the dead-letter queues that the environment names, or the stack does."""
+        from .adapters.dead_letters import DeadLetterOffice
+
+        outputs = self._stack_outputs
+        urls = {
+            queue: self.settings.get(f"TOCSIN_{queue.value.upper()}_DLQ_URL") or outputs.get(_DLQ_OUTPUTS[queue.value])
+            for queue in queues
+        }
+        timers = self.settings.get("TOCSIN_TIMER_QUEUE_URL") or outputs.get("TimerQueueUrl", "")
+        return DeadLetterOffice({queue: url for queue, url in urls.items() if url}, self.client, timer_queue=timers)
+
+    @cached_property
+    def table(self) -> Table:
+        name = self.settings.get("TOCSIN_TABLE") or self._stack_outputs.get("TableName", "")
+        return Table(name, lambda: self.client("dynamodb"))
+
+    @cached_property
+    def _stack_outputs(self) -> Mapping[str, str]:
+        name = self.settings.get("TOCSIN_STACK")
+        if not name:
+            return {}
+        (stack,) = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+        return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", ())}
 
     def remote_api(self, url: str) -> RemoteApi:
         """Return Tocsin's API at an address, signed for where it is AWS's and there are credentials."""

@@ -75,7 +75,11 @@ def test_the_machines_own_time_is_utc_and_that_is_told():
         ("a name twice", "time_intervals: [{name: a}]\nmute_time_intervals: [{name: a}]", '"a" is not unique'),
         ("an unknown key", "time_intervals: [{name: a, times: []}]", "unknown key 'times'"),
         ("a section of another kind", "mute_time_intervals: {a: b}", "mute_time_intervals: expected a list"),
-        ("intervals of another kind", "time_intervals: [{name: a, time_intervals: b}]", "expected a list, found a text"),
+        (
+            "intervals of another kind",
+            "time_intervals: [{name: a, time_intervals: b}]",
+            "expected a list, found a text",
+        ),
     ],
 )
 def test_named_intervals_are_refused_with_their_reason(name, text, expected):

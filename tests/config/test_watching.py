@@ -96,7 +96,8 @@ def test_the_watchdog_moves_nobody_elses_alerts():
         (
             "a failure that is no end of an address",
             "heartbeat: {tick: {url_file: 'secret:a#b', failure: fail}}",
-            "tocsin.yml:1:53: heartbeat.tick: failure: expected what is put after the URL, such as /fail or ?state=fail,"
+            "tocsin.yml:1:53: heartbeat.tick: failure: expected what is put after the URL,"
+            " such as /fail or ?state=fail,"
             " found 'fail'",
         ),
         (
@@ -123,7 +124,8 @@ def test_the_watchdog_moves_nobody_elses_alerts():
         (
             "no time zone",
             "canary: {receivers: [pager], time_zone: Berlin}",
-            "tocsin.yml:1:41: canary: time_zone: no such time zone: 'Berlin' (expected a name such as Europe/Berlin or UTC)",
+            "tocsin.yml:1:41: canary: time_zone: no such time zone: 'Berlin'"
+            " (expected a name such as Europe/Berlin or UTC)",
         ),
     ],
 )

@@ -9,7 +9,6 @@ from typing import TextIO
 from ..core.labels import quote
 from ..core.redaction import Redaction
 
-
 # What the command itself says in its answer: a line of it beside that would be the same thing twice.
 _SAID_BY_THE_COMMAND = frozenset({"request_refused"})
 

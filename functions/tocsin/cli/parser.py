@@ -6,7 +6,7 @@ import argparse
 from typing import NoReturn
 
 from . import parser_amtool, parser_what_if
-from .parser_desk import desk_options, state_option
+from .parser_desk import FORMATS, desk_options, dlq_options, state_option
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -20,6 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser_what_if.add_commands(commands)
     parser_amtool.add_commands(commands)
     _channels(commands.add_parser("channels", help="try out the ways to tell people"))
+    _dlq(commands.add_parser("dlq", help="what was given up: list it, show it, hand it in again"))
     env = commands.add_parser("env", help="list the environment variables that are read")
     env.set_defaults(run="env:run")
     return parser
@@ -82,6 +83,22 @@ def _channels(parser: argparse.ArgumentParser) -> None:
     test.add_argument("--dry-run", action="store_true", help="send nothing; read the secrets and show what is there")
     test.add_argument("--config", metavar="DIR", help="folder of configuration (CONFIG_URI; what is shipped)")
     test.set_defaults(run="channels:test")
+
+
+def _dlq(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    listing = verbs.add_parser("list", help="list the dead-letter queues and what is in them")
+    listing.add_argument("-o", "--output", choices=FORMATS, default="simple", help="as amtool has them")
+    listing.set_defaults(run="dlq:list_")
+    show = verbs.add_parser("show", help="print one letter whole, without secrets")
+    show.add_argument("id", metavar="ID", help="its id, or the beginning of it")
+    show.set_defaults(run="dlq:show")
+    redrive = verbs.add_parser("redrive", help="hand letters in again where they belong")
+    redrive.add_argument("ids", nargs="*", metavar="ID", help="their ids, or the beginnings of them")
+    redrive.add_argument("--all", action="store_true", help="all that are still of use")
+    redrive.set_defaults(run="dlq:redrive")
+    for verb in (listing, show, redrive):
+        dlq_options(verb)
 
 
 def _seconds(text: str) -> float:

@@ -8,6 +8,8 @@ Source: https://github.com/prometheus/alertmanager/blob/main/config/config.go (S
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 SECRET = "<secret>"
 
@@ -26,11 +28,34 @@ _VALUE = re.compile(
 # The secrets of a header are a list: in brackets, or a line each.
 _SECRETS = r"(?P<before>(?:^|[\s{,])[\"']?secrets[\"']?[ \t]*:)"
 _LIST = re.compile(
-    _SECRETS
-    + r"(?:[ \t]*\[(?:\"(?:[^\"\\]|\\.)*+\"|'(?:[^']|'')*+'|[^\]\"'])*+\]|[ \t]*(?:#[^\n]*)?(?:\n[ \t]*-[ \t]+[^\n]*)+)",
+    _SECRETS + r"(?:[ \t]*\[(?:\"(?:[^\"\\]|\\.)*+\"|'(?:[^']|'')*+'|[^\]\"'])*+\]|[ \t]*(?:#[^\n]*)?"
+    r"(?:\n[ \t]*-[ \t]+[^\n]*)+)",
     re.MULTILINE,
 )
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s\"']+@")
+
+
+def without_secret_settings(value: Any) -> Any:
+    """Return JSON values without those of keys that hold secrets, and without credentials in URLs."""
+    if isinstance(value, Mapping):
+        return {
+            name: SECRET if each and _holds_secret(str(name), each) else without_secret_settings(each)
+            for name, each in value.items()
+        }
+    if isinstance(value, list):
+        return [without_secret_settings(each) for each in value]
+    return without_credentials(value) if isinstance(value, str) else value
+
+
+def without_credentials(text: str) -> str:
+    """Return a text whose URLs name no user and password."""
+    return _CREDENTIALS.sub(f"{SECRET}@", text)
+
+
+def _holds_secret(name: str, value: Any) -> bool:
+    if name == "secrets":
+        return isinstance(value, list)
+    return isinstance(value, str) and any(re.fullmatch(key, name) for key in _KEYS)
 
 
 def without_secrets(text: str) -> str:
