@@ -166,11 +166,23 @@ def test_a_secret_in_a_variable():
     assert marks.found_in(refusal(text, environment={"TOCSIN_HOOK": marks("variable")})) == set()
 
 
+@pytest.mark.parametrize("which", ["tick", "delivery"])
+@pytest.mark.parametrize("wrong", ["", ", no_such_key: x", ", method: 7", ", http_config: x"])
+def test_an_address_of_a_heartbeat_in_clear(which, wrong):
+    marks = Marks()
+    problems = refusal(tocsin=f"heartbeat: {{{which}: {{url: 'https://hc.example.org/{marks('ping')}'{wrong}}}}}")
+    assert any("secret in clear text" in each for each in problems) or wrong
+    assert problems
+    assert marks.found_in(problems) == set()
+
+
 def test_no_block_with_secrets_is_left_out():
-    """A new one has to be looked at here: in `INSIDE`, or by its being an integration."""
+    """A new one has to be looked at here: in `INSIDE`, by its being an integration, or by a test of its own."""
     integrating = {block.__name__ for block in integrations.INTEGRATIONS.values()}
     others = {block.__name__ for block in _all_blocks(Block) if block.secrets} - integrating
-    assert others == {"Authorization", "BasicAuth", "Global", "HttpConfig", "Oauth2", "TlsConfig", "_WebhookUrlBlock"}
+    inside = {"Authorization", "BasicAuth", "Global", "HttpConfig", "Oauth2", "TlsConfig", "_WebhookUrlBlock"}
+    heartbeat = {"_Delivery", "_Tick"}
+    assert others == inside | heartbeat
 
 
 def test_keys_of_aws_stand_nowhere_in_clear():
