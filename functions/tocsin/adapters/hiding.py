@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
+from ..core.json_text import whole_text
+
 HIDDEN = "…"
 # Shorter ones cannot be told from words.
 _SHORTEST, _SHORTEST_PART = 4, 12
@@ -48,7 +50,7 @@ def hide_bytes(content: bytes, secrets: Iterable[str]) -> bytes:
 def _forms(secret: str) -> tuple[tuple[str, bool], ...]:
     """Return what a secret may look like, and whether it is secret from its first letter on: a URL is not."""
     found: set[tuple[str, bool]] = set()
-    for part, is_secret in _parts(secret):
+    for part, is_secret in _parts(whole_text(secret)):
         escaped = json.dumps(part)[1:-1]
         forms = {part, quote(part, safe=""), quote(part, safe="/"), quote_plus(part), html.escape(part)}
         forms |= {escaped, json.dumps(escaped)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1]}

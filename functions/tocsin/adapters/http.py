@@ -39,6 +39,10 @@ from .hiding import HIDDEN, hide
 
 # A connection is made quickly, or not at all.
 CONNECT_SECONDS = 5.0
+# Said of a host to which nothing is sent (targets.py).
+LEADS_INSIDE = (
+    "leads inside the machine or the cloud, or to where TOCSIN_ALLOWED_TARGETS does not allow: nothing is sent there"
+)
 _TIMED_OUT = 408
 _ANSWER_LENGTH = 300
 _ANSWER_BYTES = 64 * 1024
@@ -79,7 +83,7 @@ class Transport(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PooledTransport:
-    """urllib3's pool: connections stay open between invocations, certificates are verified."""
+    """urllib3's pool: connections stay open between invocations, lead where they may, and certificates are verified."""
 
     pool: urllib3.PoolManager = field(default_factory=lambda: guarded(urllib3.PoolManager(num_pools=8, maxsize=4)))
 
@@ -186,10 +190,10 @@ class Http:
         )
 
     def _wait_seconds(self, error: DeliveryError, attempt: int) -> float:
-        if error.retry_after_seconds is not None:
-            return error.retry_after_seconds
         ceiling = self.backoff_seconds * 2.0 ** min(attempt, 10)
-        return ceiling * (0.5 + self.random() / 2)
+        backoff = ceiling * (0.5 + self.random() / 2)
+        # Who asks for no wait at all would otherwise be asked without end, as fast as they answer.
+        return error.retry_after_seconds or backoff
 
 
 JSON_HEADERS = {"content-type": "application/json; charset=utf-8", "user-agent": "tocsin", "accept": "*/*"}
@@ -274,7 +278,7 @@ def _was_never_sent(error: Exception) -> bool:
 
 def forbidden(url: str) -> DeliveryError:
     """Return the error of a URL that leads where nothing may be sent."""
-    message = f"{redact(url)} leads to an address inside the machine or the cloud's own services: nothing is sent there"
+    message = f"{redact(url)} {LEADS_INSIDE}"
     return DeliveryError(message, reason=FailureReason.NOT_CONFIGURED, retryable=False)
 
 

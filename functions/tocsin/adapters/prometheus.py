@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 
+from ..core.json_text import whole_value
 from ..core.rules import Sample
 from ..core.series import RangeQuery, Series
 from ..core.wording import clip
@@ -35,7 +37,9 @@ _ERROR_LENGTH = 2_000
 _CHUNK_BYTES = 256 * 1024
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _SECRET_HEADERS = frozenset({"authorization", "x-amz-security-token"})
-_GARBAGE = (ValueError, KeyError, TypeError, IndexError, AttributeError)
+_GARBAGE = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError)
+# What may be half a surrogate pair, which nothing can be written with.
+_HALF_A_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 Asked = TypeVar("Asked")
@@ -151,6 +155,8 @@ class Prometheus:
     ) -> tuple[int, Mapping[str, str], bytes]:
         import urllib3
 
+        from .guarded import ForbiddenAddressError
+
         until = self.clock.monotonic() + timeout_seconds
         try:
             answer = self.pool.request(
@@ -178,7 +184,8 @@ class Prometheus:
         except urllib3.exceptions.LocationValueError:
             raise QueryError(f"the URL is not valid ({self._shown})") from None
         except urllib3.exceptions.HTTPError as error:
-            raise QueryError(f"{_cause(error, self.url)} ({self._shown})", retryable=True) from None
+            is_refused = isinstance(error, ForbiddenAddressError)  # by ourselves, and not for a moment
+            raise QueryError(f"{_cause(error, self.url)} ({self._shown})", retryable=not is_refused) from None
         return answer.status, answer.headers, content
 
     def _read(self, answer: Any, *, until: float) -> bytes:
@@ -228,6 +235,8 @@ class Prometheus:
 
     def _result(self, text: bytes) -> tuple[str, Any]:
         data = json.loads(text)
+        if _HALF_A_PAIR.search(text):
+            data = whole_value(data)
         if data["status"] != "success":
             raise QueryError(f"{data.get('errorType')}: {data.get('error')} ({self._shown})")
         return data["data"]["resultType"], data["data"]["result"]
@@ -276,8 +285,8 @@ def _basic(url: str) -> dict[str, str]:
 def _sample(each: Mapping[str, Any]) -> Sample:
     """Return one series; a native histogram has no value, and Prometheus's rules take it for 0."""
     labels = each["metric"]
-    if not isinstance(labels, dict):
-        raise TypeError("labels are an object")
+    if not isinstance(labels, dict) or not all(isinstance(text, str) for text in labels.values()):
+        raise TypeError("labels are an object of texts")
     return Sample(labels, 0.0 if "histogram" in each else float(each["value"][1]))
 
 

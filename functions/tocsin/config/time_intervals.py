@@ -31,6 +31,8 @@ SECTIONS = ("mute_time_intervals", "time_intervals")
 # Local is the machine's own time: that of Lambda is UTC.
 _LOCAL = "Local"
 _UTC = ("", "UTC", _LOCAL)
+# Each part of a name is looked for as a package of its own: a thousand of them end the stack.
+_LONGEST_ZONE = 64
 
 
 def _range(parse: Callable[[str], Range]) -> BeforeValidator:
@@ -48,6 +50,8 @@ def parse_time_zone(value: Any) -> tzinfo | None:
     if name in _UTC:
         return None
     try:
+        if len(name) > _LONGEST_ZONE:
+            raise ValueError("no zone has so long a name")
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"no such time zone: {name!r} (expected a name such as Europe/Berlin or UTC)") from None

@@ -46,7 +46,7 @@ def read_json(text: str | bytes, *, is_strict: bool = True, depth: int = DEPTH) 
     except ValueError as error:
         raise JsonError(str(error)) from None
     _check_depth(value, depth)
-    return _whole(value) if "\\u" in text or "\\U" in text else value
+    return whole_value(value) if "\\u" in text or "\\U" in text else value
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -91,13 +91,13 @@ def _check_depth(value: Any, depth: int) -> None:
     raise JsonError("it is nested too deeply")
 
 
-def _whole(value: Any) -> Any:
+def whole_value(value: Any) -> Any:
     """Return a value without halves of surrogate pairs, which no UTF-8 can hold."""
     if isinstance(value, str):
         return whole_text(value)
     if isinstance(value, dict):
-        return {whole_text(name): _whole(each) for name, each in value.items()}
-    return [_whole(each) for each in value] if isinstance(value, list) else value
+        return {whole_text(name): whole_value(each) for name, each in value.items()}
+    return [whole_value(each) for each in value] if isinstance(value, list) else value
 
 
 def whole_text(text: str) -> str:

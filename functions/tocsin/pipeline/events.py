@@ -62,7 +62,7 @@ def parse_notifications(event: Any) -> Iterator[Notification]:
         message = _object(text, "a notification")
         try:
             yield from_json(message)
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
+        except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
             problem = f"no {error}" if isinstance(error, KeyError) else str(error)
             raise EventError(f"not a notification of this version: {problem}") from None
 
@@ -77,7 +77,7 @@ def _records(event: Any, what: str) -> list[Any]:
 def _object(text: object, what: str) -> dict[str, Any]:
     try:
         value = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise EventError(f"{what} is a JSON object, found {_shown(text)}")

@@ -17,7 +17,7 @@ from ...core.receivers import IntegrationKey
 from ...core.routing import GroupId
 from ...errors import ConflictError
 from ...ports import Claim, Delivery, DeliveryState, Thread
-from .table import Condition, Item, Table, epoch, put_action, sortable, update_action
+from .table import Condition, Item, Table, epoch, put_action, sortable, stored, update_action
 
 # Longer than a notifier may run (its Timeout in template.yaml): an older claim is a crashed one's.
 LEASE = timedelta(seconds=70)
@@ -145,10 +145,12 @@ class DynamoDeliveries:
             "expires_at": epoch(now + KEPT_FOR),
         }
 
+    @stored
     def load_deliveries(self, group: GroupId) -> Sequence[Delivery]:
         """Return every delivery that is still on record, by integration and then in order."""
         return [_delivery(item) for item in self._table.query(_partition(group)) if "id" in item]
 
+    @stored
     def load_thread(self, notification: Notification, *, now: datetime) -> Thread | None:
         item = self._table.get(_partition(notification.group), notification.key) or {}
         thread = item.get("thread")

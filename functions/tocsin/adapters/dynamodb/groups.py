@@ -48,6 +48,7 @@ from .table import (
     put_action,
     sortable,
     split,
+    stored,
     unpack,
     update_action,
 )
@@ -76,6 +77,7 @@ class DynamoGroups:
             puts = [put_action(_alert_item(pk, alert), _not_older(alert)) for alert in batch]
             self._table.transact([_plan_action(pk, identity, first_flush_at), *puts])
 
+    @stored
     def load_group(self, group: GroupId, *, now: datetime) -> GroupState | None:
         for _ in range(_READINGS):
             head = self._table.get(partition(group), HEAD)
@@ -145,9 +147,11 @@ class DynamoGroups:
         except ConflictError:
             return
 
+    @stored
     def load_outbox(self, group: GroupId) -> Sequence[OutboxEntry]:
         return [_outbox_entry(group, item) for item in self._table.query(partition(group), prefix=OUTBOX)]
 
+    @stored
     def load_notification(self, notification_id: str) -> Mapping[str, Any] | None:
         items = {item["sk"]: item for item in self._table.query(f"notification#{notification_id}")}
         if HEAD not in items:
@@ -179,9 +183,11 @@ class DynamoGroups:
     def confirm(self, entry: OutboxEntry) -> None:
         self._table.delete(partition(entry.group), _outbox_key(entry.seq, entry.integration))
 
+    @stored
     def overdue(self, *, before: datetime, limit: int) -> Sequence[GroupId]:
         return _group_ids(self._table.query_due(before=before, limit=limit))
 
+    @stored
     def active_groups(self) -> Sequence[GroupId]:
         return _group_ids(self._table.query_due(before=None, limit=1000))
 

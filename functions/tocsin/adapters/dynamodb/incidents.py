@@ -8,7 +8,7 @@ from datetime import datetime
 from ...core.escalation import Incident, IncidentId
 from .groups import escalate_action
 from .incident_items import HEAD, incident_from, partition, save_actions
-from .table import Table
+from .table import Table, stored
 
 
 class DynamoIncidents:
@@ -17,6 +17,7 @@ class DynamoIncidents:
     def __init__(self, table: Table) -> None:
         self._table = table
 
+    @stored
     def load_incident(self, incident: IncidentId) -> Incident | None:
         item = self._table.get(partition(incident), HEAD)
         return incident_from(item) if item else None

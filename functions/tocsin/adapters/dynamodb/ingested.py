@@ -11,7 +11,7 @@ from ...core.labels import Fingerprint
 from ...core.merging import Received
 from ...core.notifications import alert_as_json, alert_from_json, encode
 from ...ports import IngestedAlert
-from .table import Item, Table, at_version, epoch, has_expired
+from .table import Item, Table, at_version, epoch, has_expired, stored
 
 PARTITION = "ingested"
 KEPT_FOR = timedelta(minutes=15)
@@ -23,9 +23,11 @@ class DynamoIngested:
     def __init__(self, table: Table) -> None:
         self._table = table
 
+    @stored
     def load_ingested(self, *, now: datetime) -> Sequence[IngestedAlert]:
         return [_record(item) for item in self._table.query(PARTITION) if not has_expired(item, now)]
 
+    @stored
     def find_ingested(
         self, fingerprints: Sequence[Fingerprint], *, now: datetime
     ) -> Mapping[Fingerprint, IngestedAlert]:

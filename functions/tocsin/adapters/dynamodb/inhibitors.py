@@ -10,7 +10,7 @@ from typing import Any
 from ...core.alerts import Alert, Status
 from ...core.notifications import alert_as_json, alert_from_json, encode
 from ...errors import ConflictError
-from .table import Condition, Table, epoch, has_expired, sortable
+from .table import Condition, Table, epoch, has_expired, sortable, stored
 
 PARTITION = "inhibitors"
 # An alert that is over is remembered this long, so that an older word of it does not make it fire again.
@@ -23,6 +23,7 @@ class DynamoInhibitors:
     def __init__(self, table: Table) -> None:
         self._table = table
 
+    @stored
     def load_inhibitors(self, *, now: datetime) -> Sequence[Alert]:
         items = (item for item in self._table.query(PARTITION) if not has_expired(item, now))
         alerts = (alert_from_json(json.loads(item["alert"])) for item in items)

@@ -20,7 +20,7 @@ from ...core.notifications import encode, format_time, parse_time
 from ...core.rules import ActiveAlert, AlertState, RuleKey
 from ...errors import StoreError
 from ...ports import Health, RuleRecord
-from .table import Item, Table, at_version, epoch, has_expired, pack, split, unpack
+from .table import Item, Table, at_version, epoch, has_expired, pack, split, stored, unpack
 
 PARTITION = "rules"
 # A rule without alerts is remembered this long, so that an evaluation that comes late still finds it newer.
@@ -37,6 +37,7 @@ class DynamoRules:
         # The tails that were seen of each record, to be deleted once they count no more.
         self._tails: dict[RuleKey, set[str]] = {}
 
+    @stored
     def load_rules(self, *, now: datetime) -> Mapping[RuleKey, RuleRecord]:
         """Return every rule that is not simply inactive and long forgotten."""
         items = {item["sk"]: item for item in self._table.query(PARTITION)}
@@ -50,15 +51,20 @@ class DynamoRules:
     def _whole(self, key: RuleKey, head: Item, items: Mapping[str, Item]) -> RuleRecord:
         """Return a record with its tails; one that was written anew meanwhile is read again.
 
-        Where tails are missing for good, the rule begins anew: it must not keep the others from being evaluated.
+        Where tails are missing for good, or nothing can be read from them, the rule begins anew: it must not keep the
+        others from being evaluated.
         """
         for _ in range(_READINGS):
             names = _tail_keys(key, head)
             if all(name in items for name in names):
-                return _record(key, head, [items[name] for name in names])
+                try:
+                    return _record(key, head, [items[name] for name in names])
+                except StoreError:
+                    break
             head = self._table.get(PARTITION, key) or head
             items = {item["sk"]: item for item in self._table.get_many(PARTITION, _tail_keys(key, head))}
-        return RuleRecord(key, error="a part of the record is missing: it begins anew", version=head["version"])
+        error = "a part of the record is missing, or not what was written: it begins anew"
+        return RuleRecord(key, error=error, version=int(head["version"]))
 
     def save_rule(self, record: RuleRecord, *, now: datetime) -> RuleRecord:
         written = replace(record, version=record.version + 1)
@@ -133,6 +139,7 @@ def _text(record: RuleRecord) -> str:
     )
 
 
+@stored
 def _record(key: RuleKey, item: Item, tails: Sequence[Item]) -> RuleRecord:
     data = b"".join(bytes(part["data"]) for part in (item, *tails))
     alerts = json.loads(unpack(data))

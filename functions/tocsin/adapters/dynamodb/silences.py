@@ -11,7 +11,7 @@ from ...core.patterns import Compile
 from ...core.silences import Silence, SilenceId
 from ...ports import SilenceChange
 from ..silence_json import silence_as_json, silence_from_json
-from .table import Condition, Item, Table, epoch, has_expired, put_action, sortable
+from .table import Condition, Item, Table, epoch, has_expired, put_action, sortable, stored
 
 PARTITION = "silences"
 KEPT_FOR = timedelta(days=5)
@@ -24,10 +24,12 @@ class DynamoSilences:
         self._table = table
         self._compile = compile_pattern
 
+    @stored
     def load_silences(self, *, now: datetime) -> Sequence[Silence]:
         items = (item for item in self._table.query(PARTITION) if not has_expired(item, now))
         return [self._silence(item) for item in items]
 
+    @stored
     def load_silence(self, silence: SilenceId, *, now: datetime) -> Silence | None:
         item = self._table.get(PARTITION, silence)
         return None if item is None or has_expired(item, now) else self._silence(item)

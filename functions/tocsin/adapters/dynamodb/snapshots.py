@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Mapping
 
-from .table import Item, Table, pack, part_key, put_action, split, unpack
+from .table import Item, Table, pack, part_key, put_action, split, stored, unpack
 
 PARTITION, HEAD = "config", "last-good"
 
@@ -17,11 +17,13 @@ class DynamoSnapshots:
     def __init__(self, table: Table) -> None:
         self._table = table
 
+    @stored
     def load_digest(self) -> str:
         """Return what was last found valid, by its digest; empty where nothing was."""
         item = self._table.get(PARTITION, HEAD)
         return str(item["digest"]) if item else ""
 
+    @stored
     def load_files(self) -> Mapping[str, bytes] | None:
         items = {item["sk"]: item for item in self._table.query(PARTITION, prefix=HEAD)}
         if HEAD not in items:

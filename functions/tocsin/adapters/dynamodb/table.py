@@ -20,13 +20,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ...errors import ConflictError, StoreError
 
 Item = dict[str, Any]
+P = ParamSpec("P")
+Value = TypeVar("Value")
 
 PART_BYTES = 300 * 1024
 TRANSACTION_ITEMS = 100
@@ -43,6 +46,7 @@ _CONFLICTING_ACTIONS = frozenset({"ConditionalCheckFailed", "TransactionConflict
 # Reasons that are over in a moment: if a transaction was cancelled for these alone, it is tried again.
 _PASSING_ACTIONS = frozenset({"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 _WRITERS = 8
+_UNREADABLE = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError, OSError, zlib.error)
 # Who wrote an item last, where that was under a condition.
 _MARK = "mark"
 # These name the table inside.
@@ -289,6 +293,19 @@ def sortable(instant: datetime) -> str:
 
 def from_epoch(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def stored(read: Callable[P, Value]) -> Callable[P, Value]:
+    """Have reading raise StoreError where what is stored is not what was written: by hand, or by another version."""
+
+    @wraps(read)
+    def checked(*arguments: P.args, **named: P.kwargs) -> Value:
+        try:
+            return read(*arguments, **named)
+        except _UNREADABLE as error:
+            raise StoreError(f"{read.__name__}: an item cannot be read: {type(error).__name__}") from error
+
+    return checked
 
 
 def has_expired(item: Mapping[str, Any], now: datetime) -> bool:

@@ -22,6 +22,8 @@ _TIME = "time.Time"
 _SLICE = "[]interface {}"
 _SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 _LONGEST = 2**63 - 1
+# The names of zones are looked up part by part: a thousand parts end the stack.
+_LONGEST_ZONE = 64
 _LAYOUT_STEPS = 50
 _HEX = frozenset("0123456789abcdefABCDEF")
 
@@ -124,6 +126,8 @@ def in_zone(name: str, time: Time) -> Time:
     from zoneinfo import ZoneInfo  # rarely needed, and slow to import
 
     try:
+        if len(name) > _LONGEST_ZONE:
+            raise ValueError(name)
         zone = ZoneInfo(name)
     except (OSError, ValueError, KeyError):
         raise FunctionError(f"unknown time zone {name}") from None
