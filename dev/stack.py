@@ -37,7 +37,12 @@ from dev.schedule import Schedule, Ticker
 CONFIG_BUCKET = "tocsin-config"
 NAME = "tocsin-local"
 # What a locally running stack takes where a deployment has to be told.
-LOCAL_PARAMETERS = {"PrometheusAuth": "none", "Stage": "local", "Watchdog": "disabled"}
+LOCAL_PARAMETERS = {
+    "PrometheusAuth": "none",
+    "Stage": "local",
+    "Watchdog": "disabled",
+    "AllowedTargets": "127.0.0.0/8, ::1",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .adapters.heartbeat import TickHeartbeat
     from .adapters.remote import RemoteApi
     from .adapters.secrets import Secrets
+    from .adapters.targets import Targets
     from .core.configuration import Configuration
     from .core.dead_letters import Queue
     from .core.patterns import Pattern
@@ -136,6 +137,7 @@ VARIABLES = (
     Variable("TOCSIN_SECRET_HEARTBEAT", "secret with the heartbeats' addresses and keys by name"),
     Variable("TOCSIN_SECRET_WEBHOOK", "secret with the other receivers' addresses, tokens and keys by name"),
     Variable("TOCSIN_ALLOW_INLINE_SECRETS", "true: alertmanager.yml may hold secrets in clear (not for Lambda)"),
+    Variable("TOCSIN_ALLOWED_TARGETS", "where requests may lead: names, networks, * for all that is not inside"),
     Variable("TOCSIN_URL", "address of Tocsin's API, for the command line"),
     Variable("TOCSIN_STACK", "CloudFormation stack of the deployment, for the command line"),
     Variable("TOCSIN_TIMERS_DLQ_URL", "queue of timers that were given up, for the command line"),
@@ -183,6 +185,7 @@ class Settings:
                 f" (expected whole seconds, {FEWEST_TICK_SECONDS} to {MOST_TICK_SECONDS})"
             )
         problems += _wrong_limits(environment)
+        problems += _wrong_targets(environment.get("TOCSIN_ALLOWED_TARGETS") or "")
         if problems:
             raise SettingsError(problems)
         return cls(dict(environment), timedelta(seconds=seconds or MOST_TICK_SECONDS))
@@ -215,6 +218,18 @@ def _wrong_limits(environment: Mapping[str, str]) -> list[str]:
         except ValueError as error:
             problems.append(f"{name}: {error}")
     return problems
+
+
+def _wrong_targets(text: str) -> list[str]:
+    if not text:
+        return []
+    from .adapters.targets import read_targets
+
+    try:
+        read_targets(text)
+    except ValueError as error:
+        return [f"TOCSIN_ALLOWED_TARGETS: {error}"]
+    return []
 
 
 def _whole_number(text: str) -> int | None:
@@ -344,10 +359,18 @@ class Application:
     def metrics(self) -> Prometheus:
         return Prometheus(
             url=self.settings.get("TOCSIN_PROMETHEUS_URL"),
-            pool=urllib3.PoolManager(maxsize=8),
+            pool=self._metrics_pool(),
             clock=Clock(time.monotonic, time.sleep, random.random),
             sign=self._signer(),
         )
+
+    def _metrics_pool(self) -> urllib3.PoolManager:
+        """Return connections to the endpoint: a list of receivers need not name it, but it is not inside."""
+        from .adapters.guarded import guarded
+        from .adapters.targets import host_of
+
+        endpoint = host_of(self.settings.get("TOCSIN_PROMETHEUS_URL"))
+        return guarded(urllib3.PoolManager(maxsize=8), self.targets.besides(endpoint))
 
     def _signer(self) -> Signer | None:
         if self.settings.get("TOCSIN_PROMETHEUS_AUTH") != "sigv4":
@@ -459,7 +482,15 @@ class Application:
             threads=lambda: self.threads,
             configuration=lambda now: self.configurations.current(now=now).configuration,
             compile_pattern=compile_pattern,
+            targets=self.targets,
         )
+
+    @cached_property
+    def targets(self) -> Targets:
+        """Where requests may lead."""
+        from .adapters.targets import read_targets  # who asks nobody has no use for addresses
+
+        return read_targets(self.settings.get("TOCSIN_ALLOWED_TARGETS"))
 
     def beat(self, settings: Mapping[str, Any], *, is_well: bool, now: datetime) -> str:
         """Tell somebody outside of a tick. Raises DeliveryError, and whatever keeps it from being tried."""
@@ -583,6 +614,13 @@ class Workplace(Application):
         """Where state is kept without a table."""
         home = self.settings.get("XDG_STATE_HOME")
         return Path(home).expanduser() / "tocsin" / "state.json"
+
+    @cached_property
+    def targets(self) -> Targets:
+        """Where requests may lead; to this machine too, where nothing else is said: it is somebody's own."""
+        from .adapters.targets import AT_HOME, read_targets
+
+        return read_targets(self.settings.get("TOCSIN_ALLOWED_TARGETS") or AT_HOME)
 
     def client(self, service: str) -> Any:
         """Return the client for a service. Raises SecretError or DeliveryError where AWS is out of reach."""

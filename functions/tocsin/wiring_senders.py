@@ -9,11 +9,12 @@ import random
 import time
 from collections.abc import Callable
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import urllib3
 from botocore.config import Config
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .adapters.heartbeat import TickHeartbeat
     from .adapters.secrets import Secrets
     from .adapters.sns_out import Access
+    from .adapters.targets import Targets
     from .adapters.texts import Templates
     from .core.configuration import Configuration
     from .core.notifications import Notification
@@ -53,6 +55,7 @@ class Senders:
         threads: Callable[[], Threads],
         configuration: Callable[[datetime], Configuration],
         compile_pattern: Compile,
+        targets: Targets,
     ) -> None:
         self._settings = settings
         self._client = client
@@ -61,6 +64,7 @@ class Senders:
         self._threads = threads
         self._configuration = configuration
         self._compile_pattern = compile_pattern
+        self._targets = targets
         self._made: dict[str, Sender] = {}
         self._templates: dict[str, Templates] = {}
 
@@ -106,11 +110,15 @@ class Senders:
     @cached_property
     def _outlets(self) -> Outlets:
         from .adapters.channel import Outlets
+        from .adapters.guarded import guarded
         from .adapters.http import Http, PooledTransport
-        from .adapters.http_config import HttpClients
+        from .adapters.http_config import HttpClients, pooled
 
-        http = Http(PooledTransport(), time.sleep, random.random, time.monotonic)
-        return Outlets(self._secrets(), HttpClients(http, self._settings.environment), self._templates_at)
+        pool = guarded(urllib3.PoolManager(num_pools=8, maxsize=4), self._targets)
+        http = Http(PooledTransport(pool), time.sleep, random.random, time.monotonic)
+        make = partial(pooled, targets=self._targets)
+        clients = HttpClients(http, self._settings.environment, make, targets=self._targets)
+        return Outlets(self._secrets(), clients, self._templates_at)
 
     def _templates_at(self, now: datetime) -> Templates:
         """Return the shipped templates with the configured files over them, parsed once a configuration."""
@@ -122,8 +130,19 @@ class Senders:
             self._templates = {configuration.digest: templates}
         return self._templates[configuration.digest]
 
+    def _refuse_inside(self, url: str) -> None:
+        """Raise DeliveryError where a URL that AWS's library is to ask must not be asked."""
+        if not url:
+            return
+        from .adapters.http import forbidden
+        from .adapters.targets import addresses_of, host_of
+
+        if not self._targets.permit_others(host_of(url), addresses_of):
+            raise forbidden(url)
+
     def _sns(self, access: Access) -> Any:
-        """Return SNS's client for a receiver's own region, role, profile or keys."""
+        """Return SNS's client for a receiver's own region, role, profile or keys. Raises DeliveryError."""
+        self._refuse_inside(access.endpoint)
         own_region = self._settings.get("AWS_REGION")
         is_special = any((access.endpoint, access.role_arn, access.profile, access.access_key))
         if not is_special and access.region in ("", own_region):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tests.adapters.local import LOCAL
 from tocsin.adapters.channel import Outlets
 from tocsin.adapters.http import Http, Request, Response
 from tocsin.adapters.http_config import HttpClients
@@ -100,4 +101,4 @@ def outlets(*outcomes: Outcome, secrets: Secrets | None = None, **templates: str
     def at(now: datetime) -> Any:
         return TemplateSet({f"{name}.tmpl": text for name, text in templates.items()})
 
-    return Outlets(secrets or ListedSecrets("secret"), HttpClients(http), at), transport
+    return Outlets(secrets or ListedSecrets("secret"), HttpClients(http, targets=LOCAL), at), transport

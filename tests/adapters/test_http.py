@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 import pytest
 
 from dev.receivers import Receivers
+from tests.adapters.local import local_transport
 from tests.adapters.scripted import Outcome, scripted, timed_out, unreachable
-from tocsin.adapters.http import Http, PooledTransport, Request, Response, redact, refused, retry_after_seconds
+from tocsin.adapters.http import Http, Request, Response, redact, refused, retry_after_seconds
 from tocsin.errors import DeliveryError, FailureReason
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -185,7 +186,7 @@ def test_no_error_shows_the_url_even_if_the_receiver_repeats_it(status: int) -> 
 def real(timeout_seconds: float = 2.0) -> Http:
     # A budget below the first wait: one try.
     return Http(
-        PooledTransport(),
+        local_transport(),
         sleep=time.sleep,
         random=random.random,
         monotonic=time.monotonic,
@@ -196,7 +197,7 @@ def real(timeout_seconds: float = 2.0) -> Http:
 
 
 def test_the_pool_posts_json_and_keeps_its_connection() -> None:
-    transport = PooledTransport()
+    transport = local_transport()
     with Receivers() as receivers:
         url = receivers.slack_url("warnings")
         for _ in range(3):

@@ -14,15 +14,14 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-import urllib3
 
 from dev.receivers import Receivers
 from tests.adapters.certificates import Certificates
+from tests.adapters.local import local_clients, local_transport
 from tests.adapters.samples import NOW
 from tests.adapters.scripted import ListedSecrets, Outcome, scripted
 from tocsin.adapters.credentials import Credentials
-from tocsin.adapters.guarded import guarded, is_forbidden
-from tocsin.adapters.http import Http, PooledTransport, Request, Response
+from tocsin.adapters.http import Http, Response
 from tocsin.adapters.http_config import Connection, HttpClients
 from tocsin.adapters.proxies import Proxy, proxy_for
 from tocsin.adapters.secrets import Secrets
@@ -158,35 +157,6 @@ def test_a_redirect_leads_nowhere_else(to: str, hosts: dict[str, str]) -> None:
     assert raised.value.retryable is False
 
 
-@pytest.mark.parametrize(
-    ("address", "forbidden"),
-    [
-        ("169.254.169.254", True),
-        ("169.254.170.2", True),
-        ("fe80::1%eth0", True),
-        ("fd00:ec2::23", True),
-        ("::ffff:169.254.169.254", True),
-        ("0.0.0.0", True),
-        ("224.0.0.1", True),
-        ("127.0.0.1", False),
-        ("10.0.0.1", False),
-        ("2001:db8::1", False),
-    ],
-)
-def test_forbidden_addresses(address: str, forbidden: bool) -> None:
-    assert is_forbidden(address) is forbidden
-
-
-def test_a_connection_to_a_forbidden_address_is_not_used() -> None:
-    with Receivers() as receivers:
-        # The address that a connection has is what counts, whatever its name was resolved to before.
-        transport = PooledTransport(guarded(urllib3.PoolManager(), lambda address: address == "127.0.0.1"))
-        with pytest.raises(DeliveryError) as raised:
-            transport(Request(receivers.webhook_url("x"), {}, b"{}"), timeout_seconds=2)
-        assert receivers.received == ()
-    assert (raised.value.reason, raised.value.retryable) == (FailureReason.NOT_CONFIGURED, False)
-
-
 # OAuth 2
 
 OAUTH = {
@@ -296,7 +266,7 @@ def test_connections_are_made_once_for_each_way() -> None:
 def test_a_proxy_is_asked_for_the_url() -> None:
     with Receivers() as receivers:
         # A proxy is asked with the whole URL as the path, and here it answers itself.
-        clients = HttpClients(Http(PooledTransport(), lambda _: None, lambda: 0.0, lambda: 0.0, budget_seconds=5))
+        clients = local_clients(Http(local_transport(), lambda _: None, lambda: 0.0, lambda: 0.0, budget_seconds=5))
         config = {"proxy_url": receivers.url.replace("//", "//user:p%40ss@")}
         http = clients.connect(config, credentials(), now=NOW)
         assert http.post_json("http://hooks.invalid/x", {}, now=NOW).status == 404
@@ -341,8 +311,8 @@ def https_server(certificates: Certificates, *, asks_for_client: bool = False) -
 
 
 def over_tls(tls: Mapping[str, Any], url: str) -> int:
-    http = Http(PooledTransport(), lambda _: None, lambda: 0.0, lambda: 0.0, timeout_seconds=2, budget_seconds=0)
-    clients = HttpClients(http)
+    http = Http(local_transport(), lambda _: None, lambda: 0.0, lambda: 0.0, timeout_seconds=2, budget_seconds=0)
+    clients = local_clients(http)
     return clients.connect({"tls_config": tls}, credentials(), now=NOW).post_json(url, {}, now=NOW).status
 
 

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 
 from dev.receivers import Receivers, check_pagerduty_v1
+from tests.adapters.local import local_transport
 from tests.adapters.samples import CASES, NOW, alert, all_resolved, firing_single, notification, notifications
 from tests.adapters.scripted import ListedSecrets, Outcome, outlets
 from tests.golden import assert_golden_json
 from tocsin.adapters import pagerduty
-from tocsin.adapters.http import Http, PooledTransport, Response, encode
+from tocsin.adapters.http import Http, Response, encode
 from tocsin.adapters.pagerduty import PagerdutySender
 from tocsin.adapters.pagerduty_v1 import CREATE_EVENT_URL, render
 from tocsin.core.notifications import Notification
@@ -174,7 +175,7 @@ def test_it_arrives_at_a_service_that_checks_it() -> None:
     with Receivers() as receivers:
         work, transport = outlets(ACCEPTED, secrets=ListedSecrets(KEY))
         clock = transport.clock
-        http = Http(PooledTransport(), clock.sleep, lambda: 1.0, clock.monotonic)
+        http = Http(local_transport(), clock.sleep, lambda: 1.0, clock.monotonic)
         work.clients.http = http
         settings = {**SETTINGS, "url": receivers.pagerduty_v1_url}
         answer = PagerdutySender(work)(notification(PAGERDUTY, alert(), settings=settings), now=NOW)

@@ -17,6 +17,7 @@ from tocsin.wiring import Application
 ENVIRONMENT = {
     "TOCSIN_TABLE": "table",
     "TOCSIN_ALLOW_INLINE_SECRETS": "true",
+    "TOCSIN_ALLOWED_TARGETS": "127.0.0.1",
     "TOCSIN_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:own",
     "AWS_REGION": "eu-west-1",
     "AWS_ACCESS_KEY_ID": "a",

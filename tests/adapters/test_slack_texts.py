@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from dev.receivers import Receivers, check_slack
+from tests.adapters.local import local_transport
 from tests.adapters.samples import NOW, alert, all_resolved, firing_single, notification
 from tests.adapters.scripted import ListedSecrets, Outcome, outlets
 from tests.golden import assert_golden_json
 from tocsin.adapters.channel import Outlets
-from tocsin.adapters.http import Http, PooledTransport, Response, encode
+from tocsin.adapters.http import Http, Response, encode
 from tocsin.adapters.http_config import HttpClients
 from tocsin.adapters.memory import MemoryStore
 from tocsin.adapters.slack import SlackSender, render
@@ -200,7 +201,7 @@ def test_refusals(outcome: Outcome, reason: FailureReason, retryable: bool) -> N
 def test_slack_s_methods_take_it() -> None:
     with Receivers() as receivers:
         store = MemoryStore()
-        http = Http(PooledTransport(), lambda _: None, lambda: 0.0, lambda: 0.0, timeout_seconds=2)
+        http = Http(local_transport(), lambda _: None, lambda: 0.0, lambda: 0.0, timeout_seconds=2)
         sender = SlackSender(Outlets(ListedSecrets("xoxb-1"), HttpClients(http)), store)
         settings = app(api_url=receivers.slack_app_url, update_message=True, post_updates_to_thread=True)
         for given_ in (FIRING, FIRING, RESOLVED):

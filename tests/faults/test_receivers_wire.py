@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from urllib3.exceptions import ConnectTimeoutError
 
+from tests.adapters.local import local_clients, local_transport
 from tests.faults import rude
 from tests.faults.authorities import Authority
 from tests.faults.rude import Manner, answers, status
 from tocsin.adapters.credentials import Credentials
-from tocsin.adapters.http import Http, PooledTransport, Request, Response, _transport_failure
-from tocsin.adapters.http_config import HttpClients
+from tocsin.adapters.http import Http, Request, Response, _transport_failure
 from tocsin.adapters.secrets import Secrets
 from tocsin.errors import DeliveryError, FailureReason
 
@@ -26,7 +26,7 @@ BODY = b'{"the": "notification"}'
 def once(url: str, config: Any = None, *, seconds: float = 5.0) -> Response:
     """Send as an integration does, over its own `http_config`, and only once: a pause would be over the budget."""
     http = Http(
-        PooledTransport(),
+        local_transport(),
         sleep=lambda _: None,
         random=lambda: 0.0,
         monotonic=lambda: 0.0,
@@ -35,7 +35,7 @@ def once(url: str, config: Any = None, *, seconds: float = 5.0) -> Response:
         backoff_seconds=4 * seconds,
     )
     secrets = Secrets({}, secretsmanager=lambda: None, ssm=lambda: None)  # type: ignore[arg-type,return-value]
-    connected = HttpClients(http).connect(config, Credentials(secrets, now=NOW), now=NOW)
+    connected = local_clients(http).connect(config, Credentials(secrets, now=NOW), now=NOW)
     return connected.send(Request(url, {"content-type": "application/json"}, BODY), now=NOW)
 
 
@@ -140,7 +140,7 @@ def test_of_a_huge_answer_only_its_beginning_is_read(manner):
 
 
 def test_a_connection_is_kept_after_an_answer_and_not_after_half_of_one():
-    transport = PooledTransport()
+    transport = local_transport()
 
     def twice(visit: rude.Visit) -> None:
         while visit.read_request():

@@ -1,54 +1,56 @@
-"""Connections that never lead to link-local addresses, where clouds keep credentials for the machine itself, and whose
-answers begin in time (deadlines.py).
+"""Connections that lead only to where they may (targets.py), and whose answers begin in time (deadlines.py).
 
-The address is looked at after a connection is made and before anything of a request is sent, so a name that leads there
-helps nobody. Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
+A name is resolved once, and the connection is made to the very address that was looked at: nothing is sent to another,
+not even the beginning of TLS.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 from urllib3.response import HTTPResponse
 
 from .deadlines import ended_after
+from .targets import Resolve, Targets, addresses_of
 
 _Manager = TypeVar("_Manager", bound=urllib3.PoolManager)
-# Where EC2 and EKS keep credentials for IPv6; it is no link-local address.
-_CLOUD = ip_network("fd00:ec2::/32")
+_NO_TARGETS = Targets()
 
 
 class ForbiddenAddressError(HTTPError):
-    """A connection would lead to a link-local address."""
+    """A connection would lead to where none may lead."""
 
 
-def guarded(manager: _Manager, refuses: Callable[[str], bool] | None = None) -> _Manager:
-    """Return the manager, whose connections from now on refuse link-local addresses."""
-    check = refuses or is_forbidden
+def guarded(manager: _Manager, targets: Targets = _NO_TARGETS, resolve: Resolve = addresses_of) -> _Manager:
+    """Return the manager, whose connections from now on lead only to what is allowed."""
 
     class Http(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return _connected(self, targets, resolve)
+
         def connect(self) -> None:
             with _in_time(self):
                 super().connect()
-            _check(self, check)
 
         def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own
             with _in_time(self):
                 return super().getresponse()
 
     class Https(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return _connected(self, targets, resolve)
+
         def connect(self) -> None:
             with _in_time(self):
                 super().connect()
-            _check(self, check)
 
         def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own
             with _in_time(self):
@@ -64,27 +66,59 @@ def guarded(manager: _Manager, refuses: Callable[[str], bool] | None = None) -> 
     return manager
 
 
-def is_forbidden(address: str) -> bool:
-    """Say whether an IP address is link-local, a cloud's own, or none that one can send to."""
-    ip = _ip(address)
-    return ip.is_link_local or ip.is_multicast or ip.is_unspecified or (ip.version == 6 and ip in _CLOUD)
+def open_socket(
+    host: str,
+    port: int,
+    *,
+    seconds: float | None,
+    targets: Targets,
+    resolve: Resolve = addresses_of,
+    options: Sequence[Any] = (),
+) -> socket.socket:
+    """Return a connection to the first of a host's allowed addresses that takes it, within so many seconds in all.
+
+    Raises ForbiddenAddressError where none is allowed, socket.gaierror where there is none, and OSError.
+    """
+    addresses = list(resolve(host))
+    if not addresses:
+        raise socket.gaierror(socket.EAI_NONAME, "the name is not known")
+    allowed = [address for address in addresses if targets.permit(host, address)]
+    if not allowed:
+        raise ForbiddenAddressError("the address is none that TOCSIN_ALLOWED_TARGETS allows")
+    until = None if seconds is None else time.monotonic() + seconds
+    for number, address in enumerate(allowed, 1):
+        left = None if until is None else max(until - time.monotonic(), 0.001)
+        try:
+            made = socket.create_connection((address, port), timeout=left)
+        except OSError:
+            if number == len(allowed):
+                raise
+            continue
+        for option in options:
+            made.setsockopt(*option)
+        made.settimeout(seconds)
+        return made
+    raise AssertionError("the last address was tried")
 
 
-def is_loopback(address: str) -> bool:
-    return _ip(address).is_loopback
-
-
-def addresses_of(host: str) -> Iterable[str]:
-    """Return the IP addresses of a host; none where it has none."""
+def _connected(connection: HTTPConnection, targets: Targets, resolve: Resolve) -> socket.socket:
+    """Return a socket as urllib3's own connections make it, with its errors."""
+    seconds = connection.timeout if isinstance(connection.timeout, int | float) else None
     try:
-        return [str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
-    except (OSError, UnicodeError):
-        return []
-
-
-def _ip(address: str) -> IPv4Address | IPv6Address:
-    ip = ip_address(address.partition("%")[0])
-    return ip.ipv4_mapped or ip if isinstance(ip, IPv6Address) else ip
+        return open_socket(
+            connection._dns_host,  # `host` is without the dot at its end, which a resolver takes to be the end
+            connection.port or 0,
+            seconds=seconds,
+            targets=targets,
+            resolve=resolve,
+            options=connection.socket_options or (),
+        )
+    except socket.gaierror as error:
+        raise NameResolutionError(connection.host, connection, error) from error
+    except TimeoutError as error:
+        raise ConnectTimeoutError(connection, "the connection could not be made in time") from error
+    except OSError as error:
+        raise NewConnectionError(connection, f"Failed to establish a new connection: {error}") from error
 
 
 def _in_time(connection: HTTPConnection) -> AbstractContextManager[None]:
@@ -98,10 +132,3 @@ def _in_time(connection: HTTPConnection) -> AbstractContextManager[None]:
             socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
 
     return ended_after(connection.timeout, shut)
-
-
-def _check(connection: HTTPConnection, refuses: Callable[[str], bool]) -> None:
-    peer = connection.sock.getpeername() if connection.sock else None
-    if isinstance(peer, tuple) and refuses(str(peer[0])):
-        connection.close()
-        raise ForbiddenAddressError("a link-local address")

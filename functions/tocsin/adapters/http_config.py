@@ -4,7 +4,7 @@ Rules:
 - Secrets are read as settings refer to them (credentials.py); a URL's own `user:password@` is basic authorization.
 - Redirects are followed with the same method and body (a notification must arrive); not to where there is no TLS any
   more, not to one's own machine, and without the credentials when they lead to another server.
-- Nothing is ever sent to a link-local address (guarded.py).
+- Nothing is sent to where it must not lead (targets.py), a proxy included, nor asked of a proxy for there.
 
 Source: https://prometheus.io/docs/alerting/latest/configuration/#http_config
 """
@@ -12,7 +12,7 @@ Source: https://prometheus.io/docs/alerting/latest/configuration/#http_config
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -22,10 +22,11 @@ import urllib3
 import urllib3.exceptions
 
 from .credentials import Credentials, not_configured
-from .guarded import addresses_of, guarded, is_forbidden, is_loopback
+from .guarded import guarded
 from .http import Http, PooledTransport, Request, Response, Transport, forbidden
 from .oauth2 import Tokens
 from .proxies import Proxy, proxy_for
+from .targets import Resolve, Targets, addresses_of, host_of, is_loopback
 from .tls import Tls, context_of, read_tls
 
 # 303 asks for a GET, which would leave the notification behind.
@@ -41,7 +42,10 @@ class Connection:
     proxy: Proxy
 
 
-def pooled(connection: Connection) -> Transport:
+_NO_TARGETS = Targets()
+
+
+def pooled(connection: Connection, targets: Targets = _NO_TARGETS, resolve: Resolve = addresses_of) -> Transport:
     """Return connections of their own. Raises DeliveryError where TLS or the proxy cannot be."""
     if connection.tls.skips_verification:
         # Who configured it knows; a warning with every request tells nobody.
@@ -50,14 +54,29 @@ def pooled(connection: Connection) -> Transport:
     options: dict[str, Any] = {"num_pools": 8, "maxsize": 4, "ssl_context": context_of(connection.tls), **names}
     proxy = urlsplit(connection.proxy.url)
     if not connection.proxy.url:
-        return PooledTransport(guarded(urllib3.PoolManager(**options)))
+        return PooledTransport(guarded(urllib3.PoolManager(**options), targets, resolve))
     if proxy.scheme not in ("http", "https"):
         raise not_configured(f"a proxy is reached by http or https, not by {proxy.scheme}")
     headers = dict(connection.proxy.headers)
     if proxy.username:
         headers["proxy-authorization"] = _basic(unquote(proxy.username), unquote(proxy.password or ""))
     bare = urlunsplit(proxy._replace(netloc=proxy.netloc.rpartition("@")[2]))
-    return PooledTransport(guarded(urllib3.ProxyManager(bare, proxy_headers=headers, **options)))
+    manager = urllib3.ProxyManager(bare, proxy_headers=headers, **options)
+    return ByProxy(PooledTransport(guarded(manager, targets, resolve)), targets, resolve)
+
+
+@dataclass(frozen=True, slots=True)
+class ByProxy:
+    """A transport by a proxy, which connects where we cannot look: it is asked only for what is allowed."""
+
+    transport: Transport
+    targets: Targets
+    resolve: Resolve
+
+    def __call__(self, request: Request, *, timeout_seconds: float) -> Response:
+        if not self.targets.permit_others(host_of(request.url), self.resolve):
+            raise forbidden(request.url)
+        return self.transport(request, timeout_seconds=timeout_seconds)
 
 
 @dataclass(slots=True)
@@ -70,7 +89,8 @@ class HttpClients:
     http: Http
     environment: Mapping[str, str] = field(default_factory=dict)
     make: Callable[[Connection], Transport] = pooled
-    resolve: Callable[[str], Iterable[str]] = addresses_of
+    resolve: Resolve = addresses_of
+    targets: Targets = _NO_TARGETS
     tokens: Tokens = field(default_factory=Tokens)
     _transports: dict[Connection, Transport] = field(default_factory=dict)
 
@@ -83,7 +103,8 @@ class HttpClients:
         headers = {**_headers(config, credentials), **self._authorization(config, credentials, patient, now=now)}
         credentials.note(*_secrets_of(headers, config))
         follows = bool(config.get("follow_redirects", True))
-        transport = ConfiguredTransport(over, headers, self.resolve, credentials.hide_bytes, follows_redirects=follows)
+        hide = credentials.hide_bytes
+        transport = ConfiguredTransport(over, headers, self.resolve, self.targets, hide, follows_redirects=follows)
         return replace(patient, transport=transport)
 
     def _over(self, config: Mapping[str, Any], credentials: Credentials) -> Callable[[str], Transport]:
@@ -109,7 +130,8 @@ class HttpClients:
         if oauth2 := config.get("oauth2"):
             over = self._over(oauth2, credentials)
             credentials.note(*_secrets_of({}, oauth2), *map(str, (oauth2.get("endpoint_params") or {}).values()))
-            transport = ConfiguredTransport(over, {}, self.resolve, credentials.hide_bytes, follows_redirects=False)
+            hide = credentials.hide_bytes
+            transport = ConfiguredTransport(over, {}, self.resolve, self.targets, hide, follows_redirects=False)
             http = replace(patient, transport=transport)
             return {"authorization": self.tokens.header(oauth2, credentials, http=http, now=now)}
         return {}
@@ -124,7 +146,8 @@ class ConfiguredTransport:
 
     over: Callable[[str], Transport]
     headers: Mapping[str, str]
-    resolve: Callable[[str], Iterable[str]]
+    resolve: Resolve
+    targets: Targets
     hide: Callable[[bytes], bytes]
     follows_redirects: bool
 
@@ -147,8 +170,9 @@ class ConfiguredTransport:
         """Raise DeliveryError where a redirect leads to somewhere that nobody has configured on purpose."""
         before, after = urlsplit(source), urlsplit(target)
         loses_tls = before.scheme == "https" and after.scheme != "https"
-        addresses = list(self.resolve(after.hostname or ""))
-        is_inside = any(is_forbidden(each) for each in addresses)
+        host = after.hostname or ""
+        addresses = list(self.resolve(host))
+        is_inside = not all(self.targets.permit(host, each) for each in addresses)
         is_own = any(is_loopback(each) for each in addresses)
         if loses_tls or is_inside or (is_own and not all(map(is_loopback, self.resolve(before.hostname or "")))):
             raise forbidden(target)

@@ -42,7 +42,8 @@ class EmailSender:
         from . import smtp  # only who has a mail server pays for its protocol
 
         message = smtp.message(notification, email, default_sender=self.sender, texts=texts)
-        return with_fresh_secrets(self.outlets.secrets, partial(smtp.send, message, notification), now=now)
+        send = partial(smtp.send, message, notification, targets=self.outlets.clients.targets)
+        return with_fresh_secrets(self.outlets.secrets, send, now=now)
 
 
 def is_ses(smarthost: str) -> bool:

@@ -9,6 +9,7 @@ https://prometheus.io/docs/alerting/latest/configuration/#email_config
 from __future__ import annotations
 
 import smtplib
+import socket
 import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -22,8 +23,11 @@ from ..core.notifications import Notification
 from ..core.wording import clip, one_line
 from ..errors import DeliveryError, FailureReason
 from .credentials import Credentials, not_configured
+from .guarded import ForbiddenAddressError, open_socket
+from .http import LEADS_INSIDE
 from .mail import Email
 from .ses import addresses
+from .targets import Targets
 from .texts import Texts
 from .tls import context_of, read_tls
 
@@ -85,7 +89,7 @@ def _set_parts(content: EmailMessage, email: Email) -> None:
         content.add_alternative(html, subtype="html", cte="quoted-printable")
 
 
-def send(letter: Letter, notification: Notification, credentials: Credentials) -> str:
+def send(letter: Letter, notification: Notification, credentials: Credentials, *, targets: Targets) -> str:
     """Hand a letter to the mail server and return what it said. Raises DeliveryError."""
     settings = notification.integration.settings
     server = _server(settings)
@@ -93,22 +97,38 @@ def send(letter: Letter, notification: Notification, credentials: Credentials) -
     name = str((settings.get("tls_config") or {}).get("server_name") or server.host)
     login = _login(settings, credentials)
     try:
-        client = _connect(server, context, name)
+        client = _connect(server, context, name, targets)
         try:
             return _converse(client, server, letter, login)
         finally:
             with suppress(smtplib.SMTPException, OSError):
                 client.quit()
+    except ForbiddenAddressError:
+        raise not_configured(f"{server.host} {LEADS_INSIDE}") from None
     except (smtplib.SMTPException, OSError) as error:
         raise _failure(error, server) from None
 
 
-def _connect(server: _Server, context: ssl.SSLContext, name: str) -> smtplib.SMTP:
+class _Plain(smtplib.SMTP):
+    """Connects to where it may."""
+
+    targets: Targets
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:  # as smtplib's own
+        return open_socket(host, port, seconds=timeout, targets=self.targets)
+
+
+class _Tls(smtplib.SMTP_SSL, _Plain):
+    """The same with TLS from the start, which is laid over the other's socket."""
+
+
+def _connect(server: _Server, context: ssl.SSLContext, name: str, targets: Targets) -> smtplib.SMTP:
     hello = server.hello or None
     if server.is_tls:
-        client: smtplib.SMTP = smtplib.SMTP_SSL(timeout=TIMEOUT_SECONDS, context=context, local_hostname=hello)
+        client: _Plain = _Tls(timeout=TIMEOUT_SECONDS, context=context, local_hostname=hello)
     else:
-        client = smtplib.SMTP(timeout=TIMEOUT_SECONDS, local_hostname=hello)
+        client = _Plain(timeout=TIMEOUT_SECONDS, local_hostname=hello)
+    client.targets = targets
     # The name that certificates are compared with: smtplib takes it from here, and has no other way.
     client._host = name  # type: ignore[attr-defined]
     client.connect(server.host, server.port)
