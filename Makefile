@@ -3,6 +3,7 @@
 PYTHON ?= python3
 STAGE ?= dev
 UPGRADE ?=
+SECONDS ?= 30
 
 BIN := .venv/bin
 # A stamp: newer than what it was made from means that the environment is ready.
@@ -12,7 +13,7 @@ LOCK := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-peers chaos check up invoke build deploy bench golden lock setup prometheus clean distclean
+.PHONY: help demo test test-peers chaos fuzz check up invoke build deploy bench golden lock setup prometheus clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +30,9 @@ test-peers: $(READY) prometheus ## Let real amtool and a real Prometheus talk to
 chaos: $(READY) ## Interrupt every call of every life, break every law once; write the figures into docs/reliability.md
 	@$(BIN)/python -m tests.chaos
 	@$(BIN)/pytest -m chaos
+
+fuzz: .venv-fuzz/.ready ## Try inputs on every door for SECONDS each (30); write the figures into docs/reliability.md
+	@PYTHONPATH=functions:. .venv-fuzz/bin/python -m tests.fuzz --seconds $(SECONDS)
 
 check: $(READY) prometheus ## Format, lint, strict types, template, rules
 	$(BIN)/ruff format --check .
@@ -64,6 +68,7 @@ lock: .venv-lock/.ready ## Pin the dependencies anew; UPGRADE=--upgrade takes ne
 	@$(LOCK) requirements/dev.in --output-file requirements/dev.txt
 	@$(LOCK) functions/requirements.in --constraints requirements/dev.txt --output-file functions/requirements.txt
 	@$(LOCK) requirements/lambda-runtime.in --constraints requirements/dev.txt --output-file requirements/lambda-runtime.txt
+	@$(LOCK) requirements/fuzz.in --constraints requirements/dev.txt --output-file requirements/fuzz.txt
 	@$(LOCK) requirements/lock.in --output-file requirements/lock.txt
 
 setup: $(READY) prometheus ## Only set up: the environment in .venv and a Prometheus
@@ -73,7 +78,7 @@ clean: ## Remove what was built and cached, but not .venv
 	find functions dev tests scripts -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 distclean: clean ## Remove the environments too
-	rm -rf .venv .venv-lock
+	rm -rf .venv .venv-lock .venv-fuzz
 
 prometheus:
 	@scripts/prometheus >/dev/null
@@ -85,4 +90,8 @@ $(READY): requirements/dev.txt pyproject.toml scripts/venv scripts/python
 
 .venv-lock/.ready: requirements/lock.txt scripts/venv scripts/python
 	@PYTHON="$(PYTHON)" scripts/venv .venv-lock requirements/lock.txt
+	@touch $@
+
+.venv-fuzz/.ready: requirements/fuzz.txt scripts/venv scripts/python
+	@PYTHON="$(PYTHON)" scripts/venv .venv-fuzz requirements/fuzz.txt
 	@touch $@

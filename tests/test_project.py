@@ -23,6 +23,7 @@ LOCKS = (
     "requirements/dev.txt",
     "requirements/lambda-runtime.txt",
     "requirements/lock.txt",
+    "requirements/fuzz.txt",
 )
 CI_COMMANDS = ("make check", "make test", "make demo")
 

@@ -165,7 +165,7 @@ def test_the_name_is_what_a_certificate_is_compared_with(tmp_path: Path) -> None
     """The connection is made to an address; TLS goes by the name all the same."""
     certificates = Certificates.make(tmp_path)
     context = ssl.create_default_context(cafile=None)
-    context.load_verify_locations(cadata=certificates.authority)
+    context.load_verify_locations(cadata=certificates.ca)
     server_context = certificates.server_context()
     with socket.create_server(("127.0.0.1", 0)) as server:
         asked: list[str] = []

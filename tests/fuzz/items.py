@@ -9,7 +9,7 @@ import json
 import zlib
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from tests.stories.configurations import configuration, policy, receiver, rule
@@ -105,18 +105,16 @@ def _written() -> dict[str, list[Any]]:
         found.setdefault(name, []).extend(map(_as_text, client.items))
 
     for record in store.rules.values():
-        collect("rules", lambda record=record: DynamoRules(table).save_rule(record, now=NOW))
+        collect("rules", partial(DynamoRules(table).save_rule, record, now=NOW))
     told = [from_json(json.loads(text)) for text in store.notifications.values()]
     for key, stored in store.groups.items():
         before = Group(stored.group.identity)
         flush = Flush(group=stored.group, notifications=tuple(each for each in told if each.group == key))
         groups = DynamoGroups(table)
-        collect(
-            "groups", lambda g=groups, s=stored: g.tell(s.group.identity, list(s.alerts.values()), first_flush_at=NOW)
-        )
-        collect("groups", lambda g=groups, b=before, f=flush: g.commit(b, f, now=NOW))
+        collect("groups", partial(groups.tell, stored.group.identity, list(stored.alerts.values()), first_flush_at=NOW))
+        collect("groups", partial(groups.commit, before, flush, now=NOW))
     for incident in store.incidents.values():
-        collect("incidents", lambda each=incident: DynamoIncidents(table).save_incident(each, now=NOW))
+        collect("incidents", partial(DynamoIncidents(table).save_incident, incident, now=NOW))
     alerts = [alert for stored in store.groups.values() for alert in stored.alerts.values()]
     collect("inhibitors", lambda: DynamoInhibitors(table).save_inhibitors(alerts, now=NOW))
     records = [IngestedAlert(each.received) for each in store.ingested.values()]

@@ -168,8 +168,8 @@ def _mutate_json(random: Random, data: bytes) -> bytes:
     holder = [value]
     places = list(_places(holder))
     parent, key = random.choice(places)
-    random.choice(_JSON)(random, parent, key, places)
     try:
+        random.choice(_JSON)(random, parent, key, places)
         return json.dumps(holder[0]).encode()
     except (ValueError, RecursionError):
         return data

@@ -11,11 +11,12 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
 from tests.adapters.scripted import Clock, ScriptedTransport
+from tests.cli.states import burning
 from tests.fuzz import items, seeds, worlds
 from tests.fuzz.seeds import SHIPPED, cases, chosen, events, files, rule_files, texts_of
 from tests.stories.configurations import configuration, rule
@@ -176,7 +177,7 @@ def value(data: bytes) -> Any:
 
 def alertmanager(data: bytes) -> None:
     for environment in ({}, {"TOCSIN_ALLOW_INLINE_SECRETS": "true"}):
-        made = _refused(lambda e=environment: config.load({"alertmanager.yml": data}, environment=e), ConfigError)
+        made = _refused(partial(config.load, {"alertmanager.yml": data}, environment=environment), ConfigError)
         if made is not None:
             World(made).advance(minutes=1)
     _refused(lambda: config.check_alertmanager("a.yml", data, environment={}, honour_all=True), ConfigError)
@@ -223,12 +224,12 @@ def notification_templates(data: bytes) -> None:
 
 def matchers(data: bytes) -> None:
     for syntax in Syntax:
-        found = _refused(lambda s=syntax: parse_matchers(text(data), compile_pattern, s), MatcherSyntaxError)
+        found = _refused(partial(parse_matchers, text(data), compile_pattern, syntax), MatcherSyntaxError)
         for matcher in found or ():
             matcher.matches({"a": "b", matcher.name: text(data)[:100]})
             again = parse_matchers(str(matcher), compile_pattern, Syntax.FALLBACK)
             check([each.value for each in again] == [matcher.value], f"{matcher} is read as {again}")
-        _refused(lambda s=syntax: parse_matcher(text(data), compile_pattern, s), MatcherSyntaxError)
+        _refused(partial(parse_matcher, text(data), compile_pattern, syntax), MatcherSyntaxError)
 
 
 def durations(data: bytes) -> None:
@@ -278,7 +279,7 @@ def redaction(data: bytes) -> None:
 def settings(data: bytes) -> None:
     """Limits and rates, as the environment has them."""
     for read in (read_limits, read_rates):
-        _refused(lambda r=read: r(text(data)), ValueError)
+        _refused(partial(read, text(data)), ValueError)
 
 
 # What is sent to us
@@ -293,7 +294,7 @@ class _Api:
 
     def __call__(self, event: Any) -> None:
         if self.world is None or self.asked % 100 == 0:
-            self.world = worlds.burning()
+            self.world = burning()
         self.asked += 1
         answered = worlds.ask(self.world, event)
         check(answered["statusCode"] < 500, f"the API fails: {answered}")
@@ -348,14 +349,14 @@ def tokens_secret(data: bytes) -> None:
 
 @cache
 def _functions() -> worlds.Functions:
-    return worlds.Functions(worlds.burning())
+    return worlds.Functions(burning())
 
 
 def _handler(*functions: str) -> Callable[[bytes], None]:
     def handle(data: bytes) -> None:
         event = value(data)
         for function in functions:
-            _refused(lambda f=function: _functions().run(f, event), TocsinError, DeliveryInProgressError, Refused)
+            _refused(partial(_functions().run, function, event), TocsinError, DeliveryInProgressError, Refused)
 
     return handle
 
@@ -423,7 +424,7 @@ def _secrets(data: bytes) -> Secrets:
 def secret_json(data: bytes) -> None:
     secrets = _secrets(data)
     for reference in ("secret:slack#hook", "secret:slack"):
-        _refused(lambda r=reference: secrets.read(r, now=NOW), TocsinError)
+        _refused(partial(secrets.read, reference, now=NOW), TocsinError)
 
 
 def secret_reference(data: bytes) -> None:
@@ -501,7 +502,7 @@ def told_to_everybody(data: bytes) -> None:
         clients = HttpClients(http, {}, resolve=_no_address)
         outlets = Outlets(_secrets(b'{"hook": "https://example.com/x"}'), clients, lambda now: _templates())
         sender = _senders(kind)(outlets)
-        _refused(lambda s=sender, k=kind, o=settings: s(_with(notification, k, o), now=NOW), DeliveryError)
+        _refused(partial(sender, _with(notification, kind, settings), now=NOW), DeliveryError)
 
 
 def stored_items(data: bytes) -> None:

@@ -101,3 +101,7 @@ def test_a_rule_that_cannot_be_read_keeps_no_other_from_being_evaluated() -> Non
     assert {key: record.version for key, record in found.items()} == {"good": 3, "bad": 7}
     assert found[RuleKey("bad")].error == "a part of the record is missing, or not what was written: it begins anew"
     assert found[RuleKey("good")].error == ""
+
+
+def test_a_secret_nested_deeply_is_no_secret_of_ours() -> None:
+    TARGETS["secrets"].try_out(b"[" * 2000)

@@ -5,14 +5,10 @@ This is a short look; `make fuzz` takes a long one, at the same table of targets
 
 from __future__ import annotations
 
-from random import Random
-
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from tests.fuzz.guards import bounded
-from tests.fuzz.mutations import mutate
+from tests.fuzz.looking import look
 from tests.fuzz.targets import TARGETS, Finding, Target
 
 EXAMPLES = 60
@@ -28,20 +24,7 @@ def test_real_inputs_pass(name: str) -> None:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_whatever_comes_is_taken_or_refused(name: str) -> None:
-    target = TARGETS[name]
-    beginnings = list(target.seeds())
-
-    @settings(
-        max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, suppress_health_check=list(HealthCheck)
-    )
-    @given(st.integers(0, 2**32), st.integers(0, len(beginnings) - 1), st.binary(max_size=40))
-    def look(number: int, beginning: int, noise: bytes) -> None:
-        data = beginnings[beginning] if number % 16 else noise
-        data = mutate(Random(number), data, seeds=beginnings, words=target.words, is_json=target.is_json)
-        with bounded():
-            target.try_out(data)
-
-    look()
+    assert look(TARGETS[name], examples=EXAMPLES) == EXAMPLES
 
 
 def test_a_crash_is_a_finding() -> None:

@@ -14,13 +14,13 @@ Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/retrieving-s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..core.json_text import JsonError, read_json
 from ..errors import DeliveryError, FailureReason, SecretError, SecretUnavailableError
 
 if TYPE_CHECKING:
@@ -154,8 +154,8 @@ def _read_file(path: str) -> str:
 
 def _member(reference: str, text: str, key: str) -> str:
     try:
-        members = json.loads(text)
-    except ValueError:
+        members = read_json(text, is_strict=False)
+    except JsonError:
         members = None
     if not isinstance(members, dict):
         raise SecretError(f"{reference}: the secret is not a JSON object; make it one that has the key {key!r}")
