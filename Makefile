@@ -27,8 +27,9 @@ test: $(READY) prometheus ## Run every test
 test-peers: $(READY) prometheus ## Let real amtool and a real Prometheus talk to the local stack
 	@$(BIN)/pytest -m peers tests/peers
 
-chaos: $(READY) ## Interrupt every call of every life, break every law once; write the figures into docs/reliability.md
+chaos: $(READY) ## Interrupt every call of every life, tell random weeks, break every law once; write the figures into docs/reliability.md
 	@$(BIN)/python -m tests.chaos
+	@$(BIN)/python -m tests.chaos.weeks
 	@$(BIN)/pytest -m chaos
 
 fuzz: .venv-fuzz/.ready ## Try inputs on every door for SECONDS each (30); write the figures into docs/reliability.md

@@ -50,6 +50,8 @@ from tocsin.web.rates import read_rates
 from tocsin.wiring_senders import _SENDERS
 
 NOW = START + timedelta(minutes=10)
+# AWS's own example, of the form that is always redacted.
+CREDENTIAL = "AKIAIOSFODNN7EXAMPLE"
 JSON = (b'"', b"{", b"}", b"[", b"]", b":", b",", b"null", b"true", b"\\u0000", b"\\ud800", b"1e999", b"NaN")
 YAML = (
     b"- ",
@@ -272,8 +274,8 @@ def _templates() -> TemplateSet:
 
 
 def redaction(data: bytes) -> None:
-    once = Redaction().text(text(data))
-    check(Redaction().text(once) == once, "what is redacted is redacted again")
+    said = Redaction().text(f"{text(data)} {CREDENTIAL} ")
+    check(CREDENTIAL not in said, "a credential stands behind it")
 
 
 def settings(data: bytes) -> None:
@@ -342,8 +344,10 @@ def authorization(data: bytes) -> None:
 
 
 def tokens_secret(data: bytes) -> None:
-    found = read_tokens(text(data))
-    check(not any("0" * 64 in each or "1" * 64 in each for each in found.problems), "a problem says a hash")
+    said = text(data)
+    found = read_tokens(said)
+    hashes = [each for each in ("0" * 64, "1" * 64) if said.count(each) == 1 and f'"hash": "{each}"' in said]
+    check(not any(each in problem for each in hashes for problem in found.problems), "a problem says a hash")
     identify(found, "Bearer x", now=NOW)
 
 

@@ -105,3 +105,11 @@ def test_a_rule_that_cannot_be_read_keeps_no_other_from_being_evaluated() -> Non
 
 def test_a_secret_nested_deeply_is_no_secret_of_ours() -> None:
     TARGETS["secrets"].try_out(b"[" * 2000)
+
+
+@pytest.mark.parametrize("log", [10**40, "text", None])
+def test_a_log_that_is_no_bytes_is_an_item_that_cannot_be_read(log: Any) -> None:
+    head = {"pk": "group#g", "sk": "head", "version": 1, "identity": {"receiver": "r", "route_key": "{}", "labels": {}}}
+    item = {**head, "log": log, "log_parts": 10**40, "log_version": 1}
+    with bounded():
+        TARGETS["items of the table"].try_out(json.dumps({"read": "groups", "items": [item]}).encode())

@@ -6,8 +6,10 @@ leaves a timer that finds nothing, or an outbox that the next look sends with th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from .. import ports
 from ..core.alerts import Status
@@ -214,6 +216,10 @@ def _publish(world: Dispatcher, entry: OutboxEntry, *, now: datetime) -> None:
         world.log.error("notification_gone", notification=entry.subject, group=entry.group)
         world.groups.confirm(entry)
         return
+    if entry.decided_at < now and _is_obsolete(world, entry, full, now=now):
+        world.log.warning("notification_withdrawn", notification=entry.subject, integration=entry.integration)
+        world.groups.confirm(entry)
+        return
     # Marked first: of two looks beside each other, one publishes. What is lost on its way is soon told again.
     marked = replace(entry, is_published=True, retry_at=now + LEAST_RETRY_AFTER)
     if not world.groups.mark_published(entry, retry_at=marked.retry_at):
@@ -228,6 +234,27 @@ def _publish(world: Dispatcher, entry: OutboxEntry, *, now: datetime) -> None:
         world.groups.confirm(entry)
     elif retry_at > marked.retry_at:
         world.groups.mark_published(marked, retry_at=retry_at)
+
+
+def _is_obsolete(world: Dispatcher, entry: OutboxEntry, full: Mapping[str, Any], *, now: datetime) -> bool:
+    """Say whether nothing of what a late notification says is its integration's business any more.
+
+    What fires in it has been routed elsewhere meanwhile, or is over for an integration that hears nothing of ends:
+    nobody would ever take it back. What ended in it counts as long as the newest configuration routes it here.
+    """
+    loaded = world.configurations.current(now=now, fresh=True)
+    state = world.groups.load_group(entry.group, now=now)
+    if loaded.is_unreachable or state is None:
+        return False
+    sent = state.group.sent.get(entry.integration)
+    known = sent.firing if sent else frozenset()
+    identity = state.group.identity
+    return not any(
+        each["fingerprint"] in known
+        if each["status"] == Status.FIRING
+        else loaded.configuration.is_routed_to(identity, alert_from_json(each))
+        for each in full["alerts"]
+    )
 
 
 def _publish_again(world: Dispatcher, entry: OutboxEntry, *, is_newest: bool, now: datetime) -> None:

@@ -31,6 +31,7 @@ from ..core.rules import (
 from ..errors import QueryError
 from ..ports import Health, LoadedConfiguration, Query, RuleRecord, Ticks
 from . import own_rules, watch
+from .left_behind import tell_missed_ends
 from .telling import act, in_order
 from .template_queries import TemplateQueries
 from .tick import Evaluator, RuleOutcome, TickOutcome
@@ -49,7 +50,7 @@ def announce_ticks(ticks: Ticks, *, tick: timedelta, now: datetime) -> None:
 
 def run(world: Evaluator, loaded: LoadedConfiguration, *, now: datetime, only: str | None = None) -> TickOutcome:
     """Evaluate, tell, remember and sweep; one rule's failure never touches another's. `only` names a single rule."""
-    outcomes = decide(world, loaded, now=now, only=only)
+    outcomes = _settle_rerouted(world, loaded, decide(world, loaded, now=now, only=only), now=now)
     news = [outcome for outcome in outcomes if outcome.after is not None]
     ordered = in_order(news, loaded.configuration.inhibit_rules)
     not_written = sum(not act(world, loaded, outcome, now=now) for outcome in ordered)
@@ -140,9 +141,15 @@ def _decide_rule(
         receivers=rule.receivers,
         telling={},
     )
-    is_changed = bool(evaluation.transitions or told or before.health is Health.FAILING)
+    is_changed = bool(evaluation.transitions or told or is_rerouted or before.health is Health.FAILING)
     return RuleOutcome(
-        rule, before, after if is_changed else None, evaluation.transitions, told=told, samples=tuple(result)
+        rule,
+        before,
+        after if is_changed else None,
+        evaluation.transitions,
+        told=told,
+        samples=tuple(result),
+        is_rerouted=is_rerouted,
     )
 
 
@@ -170,7 +177,8 @@ def _failing(rule: Rule, before: RuleRecord, error: str, routes_digest: str, *, 
         receivers=rule.receivers,
     )
     firing = tuple((alert, False) for _, alert in sorted(before.active.items()) if alert.state is AlertState.FIRING)
-    return RuleOutcome(rule, before, after, told=firing if is_rerouted else (), error=error)
+    told = firing if is_rerouted else ()
+    return RuleOutcome(rule, before, after, told=told, error=error, is_rerouted=is_rerouted)
 
 
 def _is_rerouted(rule: Rule, before: RuleRecord, routes_digest: str) -> bool:
@@ -222,9 +230,28 @@ def _gone_rules(
         _, group, name, _ = key.rsplit(";", 3)
         firing = {**record.active, **record.telling}  # a crash may have left what groups were told of as pending
         told = tuple((firing[k], True) for k in sorted(firing) if firing[k].state is AlertState.FIRING)
-        after = replace(record, active={}, telling={}, changed_at=now)
+        routes_digest = loaded.configuration.routes_digest
+        after = replace(record, active={}, telling={}, changed_at=now, routes_digest=routes_digest)
         rule = Rule(key=key, name=name, group=group, expr="", receivers=record.receivers)
-        outcomes.append(RuleOutcome(rule, record, after, told=told))
+        is_rerouted = _is_rerouted(rule, record, routes_digest)
+        outcomes.append(RuleOutcome(rule, record, after, told=told, is_rerouted=is_rerouted))
+    return outcomes
+
+
+def _settle_rerouted(
+    world: Evaluator, loaded: LoadedConfiguration, outcomes: list[RuleOutcome], *, now: datetime
+) -> list[RuleOutcome]:
+    """Tell groups what they missed under another configuration; where that fails, the rules are rerouted again."""
+    try:
+        tell_missed_ends(world, loaded, outcomes, now=now)
+    except Exception as error:  # the rules have been evaluated: the next tick tries again
+        world.log.error("missed_ends_not_told", error=repr(error))
+        return [
+            replace(each, after=replace(each.after, routes_digest=each.before.routes_digest))
+            if each.after is not None and each.is_rerouted
+            else each
+            for each in outcomes
+        ]
     return outcomes
 
 

@@ -14,13 +14,13 @@ from enum import StrEnum
 
 from ..core.alerts import Alert, Status
 from ..core.configuration import Configuration
-from ..core.inhibition import can_inhibit
 from ..core.labels import Fingerprint
 from ..core.merging import Posted, Received, RefusedAlertError, merge, receive
 from ..core.rules import AlertState
 from ..errors import ConflictError
 from ..ports import Configurations, Groups, Ingested, IngestedAlert, Inhibitors, LoadedConfiguration, Log, Rules, Timers
 from .configurations import REFRESH_INTERVAL
+from .inhibiting import keep_inhibitors
 from .placing import place, receivers_of, tell_groups
 
 ATTEMPTS = 5
@@ -161,7 +161,9 @@ def _take_once(
         noted = [record for news, record in decided if news in _NOTED]
         written = world.ingested.save_ingested(noted, now=now) if noted else ()
         records = {record.alert.fingerprint: record for record in (*changed, *written)}
-        _tell(world, loaded.configuration, [record.alert for record in records.values()], now=now)
+        is_rerouted = any(each.routes_digest != digest or not each.is_told for each in known.values())
+        alerts = [record.alert for record in records.values()]
+        _tell(world, loaded.configuration, alerts, is_rerouted=is_rerouted, now=now)
         world.ingested.save_ingested([replace(record, is_told=True) for record in records.values()], now=now)
     return [news for news, _ in decided]
 
@@ -209,12 +211,12 @@ def _has_moved(before: Alert, after: Alert, *, now: datetime) -> bool:
     return abs(after.ends_at - before.ends_at) >= min(LEAST_MOVE, (after.ends_at - now) / 4)
 
 
-def _tell(world: Ingester, configuration: Configuration, alerts: Sequence[Alert], *, now: datetime) -> None:
+def _tell(
+    world: Ingester, configuration: Configuration, alerts: Sequence[Alert], *, is_rerouted: bool, now: datetime
+) -> None:
     held = _held_by_rules(world, configuration, alerts, now=now)
     told = [held.get(alert.fingerprint, alert) for alert in alerts]
-    inhibitors = [alert for alert in told if can_inhibit(configuration.inhibit_rules, alert.labels)]
-    if inhibitors:
-        world.inhibitors.save_inhibitors(inhibitors, now=now)
+    keep_inhibitors(world.inhibitors, configuration.inhibit_rules, told, is_rerouted=is_rerouted, now=now)
     routed = ((alert, receivers) for alert in told for receivers in receivers_of(configuration, alert.name))
     tell_groups(world.timers, world.groups, place(configuration.root, routed), now=now)
 

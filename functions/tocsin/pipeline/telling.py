@@ -16,6 +16,7 @@ from ..core.labels import Fingerprint
 from ..core.rules import ActiveAlert
 from ..errors import ConflictError
 from ..ports import LoadedConfiguration
+from .inhibiting import keep_inhibitors
 from .placing import Placed, graph_link, place, tell_groups
 from .tick import Evaluator, RuleOutcome
 
@@ -63,11 +64,9 @@ def act(world: Evaluator, loaded: LoadedConfiguration, outcome: RuleOutcome, *, 
 
 def _keep_inhibitors(world: Evaluator, loaded: LoadedConfiguration, outcome: RuleOutcome, *, now: datetime) -> None:
     """Write down who inhibits before any group hears of it: a source must be known when its target is looked at."""
-    rules = loaded.configuration.inhibit_rules
     alerts = [each.as_alert(now=now, generator_url="", resolved=is_over) for each, is_over in outcome.told]
-    inhibitors = [alert for alert in alerts if can_inhibit(rules, alert.labels)]
-    if inhibitors:
-        world.inhibitors.save_inhibitors(inhibitors, now=now)
+    is_rerouted = outcome.before.routes_digest not in ("", loaded.configuration.routes_digest)
+    keep_inhibitors(world.inhibitors, loaded.configuration.inhibit_rules, alerts, is_rerouted=is_rerouted, now=now)
 
 
 def _by_fingerprint(told: Sequence[tuple[ActiveAlert, bool]]) -> dict[Fingerprint, ActiveAlert]:

@@ -37,7 +37,10 @@ class Evaluator:
 
 @dataclass(frozen=True, slots=True)
 class RuleOutcome:
-    """What an evaluation of one rule came to; `after` is None where nothing is to be written."""
+    """What an evaluation of one rule came to; `after` is None where nothing is to be written.
+
+    `is_rerouted` says that another configuration routed its alerts when it was last written.
+    """
 
     rule: Rule
     before: RuleRecord
@@ -46,6 +49,7 @@ class RuleOutcome:
     told: tuple[tuple[ActiveAlert, bool], ...] = ()
     samples: tuple[Sample, ...] = ()
     error: str = ""
+    is_rerouted: bool = False
 
     @property
     def active(self) -> Mapping[Fingerprint, ActiveAlert]:

@@ -156,7 +156,7 @@ class DynamoGroups:
         items = {item["sk"]: item for item in self._table.query(f"notification#{notification_id}")}
         if HEAD not in items:
             return None
-        data = b"".join(bytes(items[part_key(HEAD, number)]["data"]) for number in range(items[HEAD]["parts"]))
+        data = b"".join(items[part_key(HEAD, number)]["data"] for number in range(items[HEAD]["parts"]))
         full: dict[str, Any] = json.loads(unpack(data))
         return full
 
@@ -299,10 +299,13 @@ def _whole_log(head: Item, items: Mapping[str, Item]) -> Mapping[str, Any] | Non
     """Return the log that belongs to a record, empty where there is none yet; None where its parts are of another."""
     if "log" not in head:
         return {"sets": [], "entries": {}}
-    parts = [head, *(items.get(part_key(HEAD, number), {}) for number in range(1, head["log_parts"]))]
-    if any(part.get("log_version") != head["log_version"] for part in parts):
-        return None
-    log: Mapping[str, Any] = json.loads(unpack(b"".join(bytes(part["log"]) for part in parts)))
+    parts = [head]
+    for number in range(1, head["log_parts"]):
+        part = items.get(part_key(HEAD, number))
+        if part is None or part.get("log_version") != head["log_version"]:
+            return None
+        parts.append(part)
+    log: Mapping[str, Any] = json.loads(unpack(b"".join(part["log"] for part in parts)))
     return log
 
 

@@ -141,7 +141,7 @@ def _text(record: RuleRecord) -> str:
 
 @stored
 def _record(key: RuleKey, item: Item, tails: Sequence[Item]) -> RuleRecord:
-    data = b"".join(bytes(part["data"]) for part in (item, *tails))
+    data = b"".join(part["data"] for part in (item, *tails))
     alerts = json.loads(unpack(data))
     return RuleRecord(
         key=key,

@@ -28,7 +28,7 @@ class DynamoSnapshots:
         items = {item["sk"]: item for item in self._table.query(PARTITION, prefix=HEAD)}
         if HEAD not in items:
             return None
-        data = b"".join(bytes(items[part_key(HEAD, number)]["data"]) for number in range(items[HEAD]["parts"]))
+        data = b"".join(items[part_key(HEAD, number)]["data"] for number in range(items[HEAD]["parts"]))
         files = json.loads(unpack(data))
         return {name: base64.b64decode(text) for name, text in files.items()}
 

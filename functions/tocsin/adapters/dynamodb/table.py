@@ -356,7 +356,7 @@ def pack(text: str) -> bytes:
 
 
 def unpack(data: bytes) -> str:
-    return zlib.decompress(bytes(data)).decode()
+    return zlib.decompress(data).decode()
 
 
 def split(data: bytes) -> list[bytes]:

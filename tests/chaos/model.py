@@ -1,0 +1,365 @@
+"""What people must have been told: the laws of a random week, on a page.
+
+The model sees what Tocsin sees (answers of the metrics, what senders and people say) and what people hear. It knows
+nothing of groups' records, timers and outboxes. Some laws hold whenever something is heard; those of `settled` after a
+lull: nothing has changed for so long, and nothing has gone wrong, that all that was due has arrived.
+
+A series is an alert of the story by its name and instance; an ear is a group at an integration. What is uncertain
+because something went wrong at that very moment (`surely` is false) is held neither for nor against anybody.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from itertools import takewhile
+from operator import attrgetter
+
+from tests.chaos.situations import INTERVAL, REPEAT, RULES, SOURCE, TARGETS, Series, Situation
+from tocsin.core.alerts import Alert, Status
+from tocsin.core.escalation import IncidentId
+from tocsin.core.notifications import Notification, Reason
+from tocsin.core.receivers import IntegrationKey
+from tocsin.core.routing import GroupId
+from tocsin.pipeline.ingest import LEAST_MOVE
+from tocsin.pipeline.own_rules import CONFIGURATION_REFUSED, RULE_FAILING, RULE_FAILING_FOR
+
+HOLD = {each.name: each.hold_for for each in RULES} | {RULE_FAILING: RULE_FAILING_FOR}
+KEEP = {each.name: each.keep_firing_for for each in RULES}
+# A function may know an older configuration for so long; what falls into it belongs to either.
+LAG = timedelta(minutes=3)
+LULL = timedelta(minutes=25)
+# Whoever missed something is told again within five minutes, and of a change at the group's next look, in five more.
+LATE = timedelta(minutes=12)
+NONE = timedelta(0)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+Ear = tuple[GroupId, IntegrationKey]
+_at = attrgetter("at")
+
+
+class Law(StrEnum):
+    ONCE = "nobody hears a notification twice"
+    ORDER = "nothing older is heard after something newer"
+    HELD = "nothing fires that has not been bad for its whole `for`"
+    OVER = "nothing is called resolved that nobody has seen recovered: a failed query is no recovery"
+    TRUE = "what arrives late is still true: nothing is told as firing that is long over"
+    MUTED = "nothing is told of an alert while it is silenced or inhibited, nor of one that was so all its life"
+    TAKEN = "an incident that somebody has taken climbs no further, and one that is acknowledged is not repeated"
+    NEWS = "a notification says something new, or repeats it no sooner than repeat_interval"
+    TOLD = "in the end, all that fires and is not muted has been told to everybody whom it concerns"
+    ENDED = "in the end, whoever was told of something that is over has been told that it is"
+    REPEATED = "in the end, what goes on firing is told again"
+    CLEAN = "when all is over, nothing is left of it"
+    RUNS = "nothing fails but what is made to fail"
+
+
+class BrokenError(AssertionError):
+    """A law does not hold."""
+
+    def __init__(self, law: Law, what: str) -> None:
+        self.law = law
+        self.what = what
+        super().__init__(f"{law}: {what}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Which series of a rule were bad at an instant, as a tick was told; None where its query failed."""
+
+    at: datetime
+    bad: frozenset[str] | None
+    surely: bool
+    is_gone: bool = False
+
+    def has(self, instance: str) -> bool:
+        return self.bad is not None and instance in self.bad
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Something that a person wants to hear nothing of: a name or an instance."""
+
+    what: str
+    since: datetime
+    until: datetime
+
+    def silences(self, alert: Alert) -> bool:
+        return self.what in (alert.name, alert.labels.get("instance"))
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """The last that an ear was told of an alert: whether it fires, and since when."""
+
+    alert: Alert
+    status: Status
+    at: datetime
+
+
+@dataclass(slots=True)
+class Heard:
+    """What an ear has heard, and the last of it."""
+
+    words: dict[Series, Word] = field(default_factory=dict)
+    ids: set[str] = field(default_factory=set)
+    last: Notification | None = None
+
+    def firing(self) -> dict[Series, Word]:
+        return {series: word for series, word in self.words.items() if word.status is Status.FIRING}
+
+    def hear(self, told: Notification) -> None:
+        """Remember it; that all is resolved ends what is not listed too."""
+        self.ids.add(told.id)
+        self.last = told
+        if told.status is Status.RESOLVED:
+            self.words.update({s: replace(word, status=Status.RESOLVED) for s, word in self.firing().items()})
+        for alert in told.alerts:
+            self.words[series_of(alert)] = Word(alert, alert.status_at(told.created_at), told.created_at)
+
+
+class Model:
+    """See the module."""
+
+    def __init__(self, situation: Situation, *, now: datetime) -> None:
+        self.situation = situation
+        self.changed_at = now - LULL
+        self.situations = [(self.changed_at, situation)]
+        self.answers: dict[str, list[Answer]] = defaultdict(list)
+        self.ends: dict[Series, list[datetime]] = defaultdict(list)
+        self.holds_until: dict[Series, datetime] = {}
+        self.quiet: list[Quiet] = []
+        self.taken: dict[IncidentId, tuple[datetime, bool]] = {}
+        self.decided: dict[Ear, list[int]] = defaultdict(list)
+        self.ears: dict[Ear, Heard] = defaultdict(Heard)
+        self.may_repeat: Counter[str] = Counter()
+
+    # What is seen and said
+
+    def answered(self, rule: str, answer: Answer) -> None:
+        insort(self.answers[rule], answer, key=_at)
+
+    def doubts(self, since: datetime) -> None:
+        """Take nothing for sure that was seen since then: an older instant has been evaluated after it."""
+        for rule, answers in self.answers.items():
+            self.answers[rule] = [Answer(a.at, a.bad, a.surely and a.at < since, a.is_gone) for a in answers]
+
+    def sent(self, series: Series, *, until: datetime, surely: bool, now: datetime) -> None:
+        """Somebody has said how long an alert holds; `until` now says that it is over."""
+        if until <= now:
+            self.ends[series].append(now)
+        if self.holds_until.get(series, now) < now:
+            self.ends[series].append(self.holds_until[series])
+        if surely:
+            self.holds_until[series] = until
+
+    def configured(self, situation: Situation, *, now: datetime) -> None:
+        self.changed_at, self.situation = now, situation
+        self.situations.append((now, situation))
+
+    def _has_left(self, ear: Ear, word: Word) -> bool:
+        """Say whether an alert has been none of an ear's business since the word of it: the word is forgotten."""
+        group, integration = ear
+        untils = [since for since, _ in self.situations[1:]] + [datetime.max.replace(tzinfo=UTC)]
+        since_then = (s for (_, s), until in zip(self.situations, untils, strict=True) if until > word.at - LAG)
+        return not all(group in s.groups_of(word.alert) and integration in s.everybody for s in since_then)
+
+    # What follows from it
+
+    def may_fire(self, series: Series, at: datetime) -> bool:
+        """Say whether an alert may begin to fire at an instant: bad then, and not seen recovered in its `for`."""
+        name, instance = series
+        if series in self.holds_until:
+            return True
+        answers = [*self._back(name, at, to=at - HOLD.get(name, NONE))]
+        is_bad = any(each.at == at and each.has(instance) for each in answers)
+        return is_bad and not any(each.surely and not each.has(instance) for each in answers)
+
+    def may_be_over(self, series: Series, since: datetime, at: datetime) -> bool:
+        """Say whether a firing that began at `since` can be known to be over: somebody saw, or said, that it is."""
+        name, instance = series
+        if any(since <= end <= at for end in self.ends[series]):
+            return True
+        if series in self.holds_until:
+            return since <= self.holds_until[series] <= at + LEAST_MOVE
+        answers = [*self._back(name, at, to=since)]
+        bad = [each.at for each in answers if each.surely and each.has(instance)]
+        return any(
+            each.is_gone or not any(each.at - KEEP.get(name, NONE) <= then <= each.at for then in bad)
+            for each in answers
+            if each.at > since and not each.has(instance)
+        )
+
+    def _is_long_over(self, series: Series, at: datetime) -> bool:
+        """Say whether an alert is over for longer than it takes everybody to hear of it."""
+        name, instance = series
+        if series in self.holds_until:
+            return self.holds_until[series] < at - LATE
+        answers = [*self._back(name, at)]
+        well = [*takewhile(lambda answer: not answer.has(instance), answers)]
+        was_bad = answers[len(well)].at if len(well) < len(answers) else _LONG_AGO
+        return any(
+            each.surely and each.at < at - LATE and (each.is_gone or each.at >= was_bad + KEEP.get(name, NONE))
+            for each in well
+        )
+
+    def _may_wait(self, ear: Heard, at: datetime) -> bool:
+        """Say whether an end may have to wait: what somebody believes in besides is muted."""
+        return any(self.is_silenced(w.alert, at) or self.is_inhibited(w.alert, at) for w in ear.firing().values())
+
+    def _back(self, name: str, at: datetime, *, to: datetime = _LONG_AGO) -> Iterator[Answer]:
+        """Yield the answers of a rule whose query did not fail, from an instant back to another, both included."""
+        answers = self.answers[name]
+        for number in range(bisect_right(answers, at, key=_at) - 1, -1, -1):
+            if answers[number].at < to:
+                return
+            if answers[number].bad is not None:
+                yield answers[number]
+
+    def is_silenced(self, alert: Alert, at: datetime, *, since: datetime | None = None) -> bool:
+        """Say whether one silence holds for an alert at an instant, and has since another."""
+        return any(each.silences(alert) and each.since < (since or at) and at < each.until for each in self.quiet)
+
+    def is_inhibited(self, alert: Alert, at: datetime, *, since: datetime | None = None) -> bool:
+        """Say whether an alert is surely inhibited at an instant, and has been since another."""
+        if not self.situation.inhibits or alert.labels.get("severity") != TARGETS:
+            return False
+        fires = takewhile(lambda answer: answer.has(series_of(alert)[1]), self._back(SOURCE, at))
+        known = [answer.at for answer in fires if answer.surely]
+        return bool(known) and max(known[-1], self.changed_at + LAG) < (since or at)
+
+    # What is heard
+
+    def heard(self, told: Notification, *, at: datetime) -> None:
+        """Check what somebody has heard at an instant. Raises BrokenError."""
+        ear = self.ears[told.group, told.key]
+        if told.id in ear.ids:
+            self.may_repeat[told.id] -= 1
+            _expect(self.may_repeat[told.id] >= 0, Law.ONCE, told, "")
+        _expect(ear.last is None or ear.last.seq <= told.seq, Law.ORDER, told, "")
+        for alert in told.alerts:
+            self._check(told, alert, ear)
+            is_true = alert.status_at(told.created_at) is Status.RESOLVED or not self._is_long_over(
+                series_of(alert), at
+            )
+            is_gone = told.key not in self.situation.everybody  # and if it comes back, it has missed nothing
+            _expect(
+                is_true or is_gone or self._may_wait(ear, at), Law.TRUE, told, f"{series_of(alert)}, at {at:%H:%M:%S}"
+            )
+        if told.status is Status.RESOLVED:
+            self._check_over(told, ear)
+        self._check_taken(told)
+        if told.id not in ear.ids:
+            self._check_news(told, ear)
+        ear.hear(told)
+
+    def _check(self, told: Notification, alert: Alert, ear: Heard) -> None:
+        series, at, began = series_of(alert), told.created_at, alert.starts_at
+        _expect(self.may_fire(series, began), Law.HELD, told, f"{series} since {began:%H:%M:%S}")
+        if alert.status_at(at) is Status.FIRING:
+            is_muted = self.is_silenced(alert, at) or self.is_inhibited(alert, at)
+        else:
+            _expect(self.may_be_over(series, began, at), Law.OVER, told, f"{series} since {began:%H:%M:%S}")
+            # Who believes that it fires, perhaps since an earlier time, has to hear of its end all the same.
+            is_awaited = series in ear.firing()
+            is_silent = self.is_silenced(alert, at, since=began) or self.is_inhibited(alert, at, since=began)
+            is_muted = is_silent and not is_awaited
+        _expect(not is_muted, Law.MUTED, told, f"{series} since {began:%H:%M:%S}")
+
+    def _check_over(self, told: Notification, ear: Heard) -> None:
+        """Check that all is over that somebody believes in, listed or not: they are told that everything is."""
+        for series, word in ear.firing().items():
+            is_over = self._has_left((told.group, told.key), word) or self.may_be_over(
+                series, word.alert.starts_at, told.created_at
+            )
+            _expect(is_over, Law.OVER, told, f"{series}, which is not listed")
+
+    def _check_taken(self, told: Notification) -> None:
+        at, is_acknowledged = self.taken.get(IncidentId(told.incident or ""), (told.created_at, False))
+        is_late = at < told.created_at
+        is_climb = told.reason is Reason.ESCALATED or (is_acknowledged and told.reason is Reason.REPEAT)
+        _expect(not (is_late and is_climb), Law.TAKEN, told, f"taken at {at:%H:%M:%S}")
+
+    def _check_news(self, told: Notification, ear: Heard) -> None:
+        if ear.last is None:
+            return
+        if told.reason is Reason.REPEAT:
+            _expect(told.created_at - ear.last.created_at > REPEAT, Law.NEWS, told, "so soon")
+            return
+        missed = any(ear.last.seq < seq < told.seq for seq in self.decided[told.group, told.key])
+        words = {series_of(each): (each.status_at(told.created_at), each.starts_at) for each in told.alerts}
+        place = told.group, told.key
+        known = {s: (w.status, w.alert.starts_at) for s, w in ear.words.items() if not self._has_left(place, w)}
+        is_news = any(known.get(series) != word for series, word in words.items())
+        is_news = is_news or (told.status is Status.RESOLVED and bool(ear.firing()))
+        _expect(missed or is_news, Law.NEWS, told, "nothing new")
+
+    # What is true after a lull
+
+    def settled(self, firing: Mapping[Series, Alert], incidents: Mapping[GroupId, Situated], *, now: datetime) -> None:
+        """Check what everybody believes by now; `firing` is what truly fires. Raises BrokenError."""
+        self._check_told(firing, incidents, now=now)
+        for (group, integration), heard in sorted(self.ears.items()):
+            for series in sorted(heard.firing()):
+                if series not in firing and self._must_end((group, integration), heard, series):
+                    waits = self._waits(group, heard, firing, now=now)
+                    _expect(waits, Law.ENDED, heard.last, f"{integration} still believes in {series}")
+
+    def _check_told(
+        self, firing: Mapping[Series, Alert], incidents: Mapping[GroupId, Situated], *, now: datetime
+    ) -> None:
+        for series, alert in firing.items():
+            if self._was_muted(alert, firing, now=now):
+                continue
+            for group in self.situation.groups_of(alert):
+                situated = incidents.get(group, Situated())
+                own = self.situation.integrations(self.situation.receivers_of(alert))
+                for integration in own | self.situation.integrations(situated.reached):
+                    heard = self.ears[group, integration]
+                    word = heard.words.get(series)
+                    is_told = word is not None and word.status is Status.FIRING
+                    _expect(is_told, Law.TOLD, heard.last, f"{integration} does not know of {series}")
+                    is_due = integration in own and not situated.is_acknowledged
+                    is_fresh = heard.last is not None and heard.last.created_at > now - REPEAT - 4 * INTERVAL
+                    _expect(is_fresh or not is_due, Law.REPEATED, heard.last, f"{integration}, {series}")
+
+    def _must_end(self, ear: Ear, heard: Heard, series: Series) -> bool:
+        """Say whether an ear hears of the end of an alert: it always was its business, and it hears of ends."""
+        assert heard.last is not None
+        return heard.last.integration.send_resolved and not self._has_left(ear, heard.words[series])
+
+    def _waits(self, group: GroupId, heard: Heard, firing: Mapping[Series, Alert], *, now: datetime) -> bool:
+        """Say whether ends have to wait: all that still fires in the group is muted, and some of it was told."""
+        members = {s: a for s, a in firing.items() if group in self.situation.groups_of(a)}
+        return bool(heard.firing().keys() & members) and all(
+            self._was_muted(alert, firing, now=now) for alert in members.values()
+        )
+
+    def _was_muted(self, alert: Alert, firing: Mapping[Series, Alert], *, now: datetime) -> bool:
+        """Say whether an alert has been muted at any time of the lull."""
+        is_target = self.situation.inhibits and alert.labels.get("severity") == TARGETS
+        if is_target and (SOURCE, series_of(alert)[1]) in firing:
+            return True
+        return any(each.silences(alert) and each.until > now - LULL + INTERVAL for each in self.quiet)
+
+
+@dataclass(frozen=True, slots=True)
+class Situated:
+    """What is open for a group: whom it has to have reached, and whether somebody has acknowledged it."""
+
+    reached: frozenset[str] = frozenset()
+    is_acknowledged: bool = False
+
+
+def series_of(alert: Alert) -> Series:
+    known = {RULE_FAILING: "rule", CONFIGURATION_REFUSED: ""}
+    return alert.name, alert.labels.get(known.get(alert.name, "instance"), "")
+
+
+def _expect(holds: bool, law: Law, told: Notification | None, what: str) -> None:
+    if not holds:
+        last = f"{told.key} {told.status} ({told.reason}) of {told.created_at:%H:%M:%S}" if told else "nothing heard"
+        raise BrokenError(law, f"{what} [{last}]")
