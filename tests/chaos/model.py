@@ -206,9 +206,10 @@ class Model:
             for each in well
         )
 
-    def _may_wait(self, ear: Heard, at: datetime) -> bool:
-        """Say whether an end may have to wait: what somebody believes in besides is muted."""
-        return any(self.is_silenced(w.alert, at) or self.is_inhibited(w.alert, at) for w in ear.firing().values())
+    def _may_wait(self, told: Notification, ear: Heard, at: datetime) -> bool:
+        """Say whether an end may have to wait: what somebody believes in besides, or is to believe, is muted."""
+        alerts = [*(word.alert for word in ear.firing().values()), *told.alerts]
+        return any(self.is_silenced(each, at) or self.is_inhibited(each, at) for each in alerts)
 
     def _back(self, name: str, at: datetime, *, to: datetime = _LONG_AGO) -> Iterator[Answer]:
         """Yield the answers of a rule whose query did not fail, from an instant back to another, both included."""
@@ -247,7 +248,10 @@ class Model:
             )
             is_gone = told.key not in self.situation.everybody  # and if it comes back, it has missed nothing
             _expect(
-                is_true or is_gone or self._may_wait(ear, at), Law.TRUE, told, f"{series_of(alert)}, at {at:%H:%M:%S}"
+                is_true or is_gone or self._may_wait(told, ear, at),
+                Law.TRUE,
+                told,
+                f"{series_of(alert)}, at {at:%H:%M:%S}",
             )
         if told.status is Status.RESOLVED:
             self._check_over(told, ear)
