@@ -206,9 +206,10 @@ class Model:
             for each in well
         )
 
-    def _may_wait(self, told: Notification, ear: Heard, at: datetime) -> bool:
-        """Say whether an end may have to wait: what somebody believes in besides, or is to believe, is muted."""
-        alerts = [*(word.alert for word in ear.firing().values()), *told.alerts]
+    def _may_wait(self, told: Notification, at: datetime) -> bool:
+        """Say whether an end may have to wait: something that the group is told of, or is to be, is muted."""
+        ears = (heard for (group, _), heard in self.ears.items() if group == told.group)
+        alerts = [*told.alerts, *(word.alert for heard in ears for word in heard.firing().values())]
         return any(self.is_silenced(each, at) or self.is_inhibited(each, at) for each in alerts)
 
     def _back(self, name: str, at: datetime, *, to: datetime = _LONG_AGO) -> Iterator[Answer]:
@@ -248,7 +249,7 @@ class Model:
             )
             is_gone = told.key not in self.situation.everybody  # and if it comes back, it has missed nothing
             _expect(
-                is_true or is_gone or self._may_wait(told, ear, at),
+                is_true or is_gone or self._may_wait(told, at),
                 Law.TRUE,
                 told,
                 f"{series_of(alert)}, at {at:%H:%M:%S}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.chaos.week import Week
+from tocsin.core.alerts import Status
 
 
 def test_a_source_that_ends_while_nothing_inhibits_does_not_inhibit_later():
@@ -82,3 +83,35 @@ def test_the_same_of_a_rule_that_the_configuration_that_was_tried_does_not_have(
     week.passes(minutes=1)
     week.configures("by instance")
     week.ends()
+
+
+def test_an_integration_that_was_gone_while_all_ended_is_not_told_late_that_it_fires():
+    """Nobody would have told PagerDuty that it is over: the group had ended while there was no such integration."""
+    week = Week("plain", warm=False)
+    week.receiver_breaks("team/pagerduty/1", "answers 400")
+    week.goes_bad("Down", "a")
+    week.passes(minutes=10)
+    week.configures("Slack only")
+    week.passes(minutes=4)
+    week.recovers("Down", "a")
+    week.passes(minutes=9)
+    week.configures("plain")
+    week.passes(minutes=5)
+    week.receiver_is_well("team/pagerduty/1")
+    week.passes(minutes=5)
+    assert [page for page in week.pages if "pagerduty" in page.notification.key] == []
+    week.ends()
+
+
+def test_an_integration_that_comes_back_is_told_of_what_still_fires():
+    week = Week("plain", warm=False)
+    week.receiver_breaks("team/pagerduty/1", "answers 400")
+    week.goes_bad("Down", "a")
+    week.passes(minutes=10)
+    week.configures("Slack only")
+    week.passes(minutes=9)
+    week.receiver_is_well("team/pagerduty/1")
+    week.configures("plain")
+    week.ends()
+    told = [page.notification for page in week.pages if "pagerduty" in page.notification.key]
+    assert (told[0].status, told[-1].status) == (Status.FIRING, Status.RESOLVED)

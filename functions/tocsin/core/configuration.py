@@ -13,7 +13,7 @@ from .cooldowns import DEFAULT_COOLDOWN, CooldownRule
 from .escalation import EscalationPolicy
 from .inhibition import InhibitRule
 from .intervals import TimeInterval
-from .receivers import Receiver
+from .receivers import IntegrationKey, Receiver
 from .redaction import Redaction
 from .routing import GroupIdentity, Route, identify_group, routes_for
 from .rules import Rule, RuleGroup
@@ -85,3 +85,7 @@ class Configuration:
         receivers = self.receivers_of(alert.name) or ((), (group.receiver,), (canary_way(group.receiver),))
         routes = (route for names in receivers for route in routes_for(self.root, alert.labels, names))
         return any(identify_group(route, alert.labels) == group for route in routes)
+
+    def has_integration(self, key: IntegrationKey) -> bool:
+        """Say whether any receiver has this integration."""
+        return any(each.key == key for receiver in self.receivers.values() for each in receiver.integrations)

@@ -122,15 +122,19 @@ def _route_of(world: Dispatcher, state: GroupState, *, now: datetime) -> tuple[R
 def _routed_here(state: GroupState, loaded: LoadedConfiguration) -> GroupState:
     """Return the group without alerts that a changed configuration has routed elsewhere.
 
-    They leave the record of what was told as well: leaving is no resolution, and must not be announced as one.
+    They leave the record of what was told as well: leaving is no resolution, and must not be announced as one. So does
+    an integration that is gone before it has heard all: it is told anew if it comes back.
     """
-    identity = state.group.identity
-    gone = {key for key, alert in state.alerts.items() if not loaded.configuration.is_routed_to(identity, alert)}
-    if not gone:
+    configuration, identity = loaded.configuration, state.group.identity
+    gone = {key for key, alert in state.alerts.items() if not configuration.is_routed_to(identity, alert)}
+    deaf = state.unconfirmed.keys() & state.group.sent.keys()
+    deaf = {key for key in deaf if not configuration.has_integration(key)}
+    if not gone and not deaf:
         return state
     sent = {
         key: replace(entry, firing=entry.firing - gone, resolved=entry.resolved - gone)
         for key, entry in state.group.sent.items()
+        if key not in deaf
     }
     alerts = {key: alert for key, alert in state.alerts.items() if key not in gone}
     return replace(state, group=replace(state.group, sent=sent), alerts=alerts)
@@ -239,18 +243,22 @@ def _publish(world: Dispatcher, entry: OutboxEntry, *, now: datetime) -> None:
 def _is_obsolete(world: Dispatcher, entry: OutboxEntry, full: Mapping[str, Any], *, now: datetime) -> bool:
     """Say whether nothing of what a late notification says is its integration's business any more.
 
-    What fires in it has been routed elsewhere meanwhile, or is over for an integration that hears nothing of ends:
-    nobody would ever take it back. What ended in it counts as long as the newest configuration routes it here.
+    What fires in it has been routed elsewhere meanwhile, or is over for an integration that hears nothing of ends, or
+    the integration was gone for a while: nobody would ever take it back. What ended in it counts as long as the newest
+    configuration routes it here, and where nothing fires in it, it is never withdrawn.
     """
+    if full["status"] == Status.RESOLVED:
+        return False
     loaded = world.configurations.current(now=now, fresh=True)
     state = world.groups.load_group(entry.group, now=now)
     if loaded.is_unreachable or state is None:
         return False
     sent = state.group.sent.get(entry.integration)
-    known = sent.firing if sent else frozenset()
+    if sent is None:
+        return True
     identity = state.group.identity
     return not any(
-        each["fingerprint"] in known
+        each["fingerprint"] in sent.firing
         if each["status"] == Status.FIRING
         else loaded.configuration.is_routed_to(identity, alert_from_json(each))
         for each in full["alerts"]
