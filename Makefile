@@ -35,12 +35,14 @@ chaos: $(READY) ## Interrupt every call of every life, tell random weeks, break 
 fuzz: .venv-fuzz/.ready ## Try inputs on every door for SECONDS each (30); write the figures into docs/reliability.md
 	@PYTHONPATH=functions:. .venv-fuzz/bin/python -m tests.fuzz --seconds $(SECONDS)
 
-check: $(READY) prometheus ## Format, lint, strict types, template, rules
+check: $(READY) .venv-audit/.ready prometheus ## Format, lint, strict types, template, rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/sam validate --lint --template template.yaml --region eu-west-1
 	$(BIN)/cfn-lint --non-zero-exit-code error template.yaml
+	.venv-audit/bin/checkov --config-file .checkov.yaml
+	$(BIN)/python -m dev.audit
 	$(BIN)/pytest -q tests/template
 	promtool="$$(scripts/prometheus promtool)" && PATH="$$(dirname "$$promtool"):$$PATH" $(BIN)/tocsin check config
 
@@ -70,6 +72,7 @@ lock: .venv-lock/.ready ## Pin the dependencies anew; UPGRADE=--upgrade takes ne
 	@$(LOCK) functions/requirements.in --constraints requirements/dev.txt --output-file functions/requirements.txt
 	@$(LOCK) requirements/lambda-runtime.in --constraints requirements/dev.txt --output-file requirements/lambda-runtime.txt
 	@$(LOCK) requirements/fuzz.in --constraints requirements/dev.txt --output-file requirements/fuzz.txt
+	@$(LOCK) requirements/audit.in --output-file requirements/audit.txt
 	@$(LOCK) requirements/lock.in --output-file requirements/lock.txt
 
 setup: $(READY) prometheus ## Only set up: the environment in .venv and a Prometheus
@@ -79,7 +82,7 @@ clean: ## Remove what was built and cached, but not .venv
 	find functions dev tests scripts -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 distclean: clean ## Remove the environments too
-	rm -rf .venv .venv-lock .venv-fuzz
+	rm -rf .venv .venv-lock .venv-fuzz .venv-audit
 
 prometheus:
 	@scripts/prometheus >/dev/null
@@ -95,4 +98,8 @@ $(READY): requirements/dev.txt pyproject.toml scripts/venv scripts/python
 
 .venv-fuzz/.ready: requirements/fuzz.txt scripts/venv scripts/python
 	@PYTHON="$(PYTHON)" scripts/venv .venv-fuzz requirements/fuzz.txt
+	@touch $@
+
+.venv-audit/.ready: requirements/audit.txt scripts/venv scripts/python
+	@PYTHON="$(PYTHON)" scripts/venv .venv-audit requirements/audit.txt
 	@touch $@

@@ -24,6 +24,7 @@ LOCKS = (
     "requirements/lambda-runtime.txt",
     "requirements/lock.txt",
     "requirements/fuzz.txt",
+    "requirements/audit.txt",
 )
 CI_COMMANDS = ("make check", "make test", "make demo")
 
@@ -94,7 +95,8 @@ class TestTheProjectKeepsItsLaws:
         assert dependencies.unlocked(source, (ROOT / lock).read_text(encoding="utf-8")) == []
 
     def test_what_is_tested_is_what_is_deployed(self) -> None:
-        texts = {lock: (ROOT / lock).read_text(encoding="utf-8") for lock in LOCKS}
+        tested = (lock for lock in LOCKS if lock != "requirements/audit.txt")  # which runs nothing of ours
+        texts = {lock: (ROOT / lock).read_text(encoding="utf-8") for lock in tested}
         assert dependencies.disagreements(texts) == []
 
     def test_tracked_files_hold_no_trace_of_a_machine(self) -> None:
@@ -242,7 +244,7 @@ LOCK_FAULTS = {
         f"--index-url x\nrich==15 \\\n    {HASH}\n",
         ["--index in a lock file", "not pinned with ==: --index-url x"],
     ),
-    "a requirement is an address": (f"rich==1 ; extra == 'http://x' {HASH}\n", ["http in a lock file"]),
+    "a requirement is an address": (f"rich==1 ; extra == 'http://x' {HASH}\n", [":// in a lock file"]),
     "all is well": (f"# a comment\nrich[jupyter]==15.0.0 ; sys_platform == 'linux' \\\n    {HASH}\n    # via x\n", []),
 }
 

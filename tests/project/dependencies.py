@@ -14,7 +14,7 @@ _HOST = re.compile(
 )
 _MACHINE_PATH = re.compile(r"(?<![\w.}])/(?:work|root|home/[a-z]+|Users/[A-Za-z]+|tmp|farm)/")
 _PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(?P<version>[^\s;\\]+)")
-_FORBIDDEN_IN_LOCK = ("http", "--index", "--extra-index", "--find-links", "--trusted-host", "file:", " @ ")
+_FORBIDDEN_IN_LOCK = ("://", "--index", "--extra-index", "--find-links", "--trusted-host", "file:", " @ ")
 
 
 def reasonless(text: str) -> list[str]:
