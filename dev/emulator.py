@@ -150,6 +150,12 @@ class Worker:
             self._reported.wait(REPORT_SECONDS)
         return self._outcome(_parse(answer, status), begun)
 
+    def kill(self) -> None:
+        """End both at once, in the middle of whatever they do; the invocation that is under way gets no answer."""
+        for pid in [*_descendants(self._process.pid), self._process.pid]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def stop(self) -> None:
         """End the emulator and its runtime, which it puts into a process group of its own."""
         pids = [self._process.pid, *_descendants(self._process.pid)]
@@ -205,10 +211,19 @@ class Emulator:
     """Every function's pool of workers, and their logs in one file a function."""
 
     def __init__(
-        self, functions: Mapping[str, Function], python: Path, logs: Path, sink: LogSink, *, workers: int = WORKERS
+        self,
+        functions: Mapping[str, Function],
+        python: Path,
+        logs: Path,
+        sink: LogSink,
+        *,
+        workers: int = WORKERS,
+        on_invoke: Callable[[Worker], None] = lambda worker: None,
     ) -> None:
         logs.mkdir(parents=True, exist_ok=True)
-        self._pools = {name: _Pool(function, python, logs, sink, workers) for name, function in functions.items()}
+        self._pools = {
+            name: _Pool(function, python, logs, sink, workers, on_invoke) for name, function in functions.items()
+        }
 
     def invoke(self, name: str, event: Any) -> Invocation:
         """Run the function of this physical name on an event (a value, or JSON as bytes)."""
@@ -221,8 +236,17 @@ class Emulator:
 
 
 class _Pool:
-    def __init__(self, function: Function, python: Path, logs: Path, sink: LogSink, size: int) -> None:
+    def __init__(
+        self,
+        function: Function,
+        python: Path,
+        logs: Path,
+        sink: LogSink,
+        size: int,
+        on_invoke: Callable[[Worker], None],
+    ) -> None:
         self._function = function
+        self._on_invoke = on_invoke
         self._python = python
         self._sink = sink
         self._slots = threading.BoundedSemaphore(size)
@@ -235,6 +259,7 @@ class _Pool:
     def invoke(self, event: bytes) -> Invocation:
         with self._slots:
             worker = self._take()
+            self._on_invoke(worker)
             try:
                 return worker.invoke(event)
             finally:

@@ -58,8 +58,11 @@ class Poller:
         invoke: Callable[[str, bytes], Invocation],
         log: Callable[[str, str], None],
         stopped: threading.Event,
+        *,
+        comes_twice: Callable[[], bool] = lambda: False,
     ) -> None:
         self._mapping = mapping
+        self._comes_twice = comes_twice
         self._backend = backend
         self._queue = mapping.queue_arn.rpartition(":")[2]
         self._invoke = invoke
@@ -91,6 +94,8 @@ class Poller:
         try:
             event = {"Records": [record(message, self._mapping.queue_arn) for message in batch]}
             invocation = self._invoke(self._mapping.function, json.dumps(event).encode())
+            if self._comes_twice():  # as a standard queue may deliver it
+                invocation = self._invoke(self._mapping.function, json.dumps(event).encode())
             failed = failures(invocation, [message.id for message in batch], reports=self._mapping.reports_failures)
             for message in batch:
                 if message.id not in failed:

@@ -27,7 +27,7 @@ from dev import build, cloud, expand, parameters, resources, topics
 from dev.asynchronous import RETRY_SECONDS, AsynchronousInvocations, Policy
 from dev.calls import Call, Calls
 from dev.cloud import Cloud, CloudError, Notification
-from dev.emulator import Emulator, EmulatorError, Function, Invocation
+from dev.emulator import Emulator, EmulatorError, Function, Invocation, Worker
 from dev.front import Front, Route, default_routes, routes
 from dev.mail import Email, Mailbox
 from dev.queues import Mapping as QueueMapping
@@ -53,6 +53,8 @@ class StackOptions:
     `config_dir` is uploaded to S3 and becomes ConfigUri. `secrets` fills SlackSecret, PagerdutySecret, ApiTokensSecret:
     name (slack, pagerduty, apiTokens) → key → value. `artifacts` runs these folders instead of building the template.
     Without `delivers`, functions run only when they are invoked: queues and topics take messages and hand out none.
+    `on_invoke` is given each worker as it is about to run; `comes_twice` says of each timer and notification whether it
+    is delivered once more.
     """
 
     template: Path = build.PROJECT / "template.yaml"
@@ -67,6 +69,8 @@ class StackOptions:
     delivers: bool = True
     logs_dir: Path | None = None
     on_event: Callable[[str, str], None] = lambda source, text: None
+    on_invoke: Callable[[Worker], None] = lambda worker: None
+    comes_twice: Callable[[], bool] = lambda: False
 
 
 class Stack:
@@ -238,7 +242,12 @@ class Stack:
         self._trust_senders()
         by_name = {function.name: function for function in self._functions.values()}
         self._emulator = Emulator(
-            by_name, artifacts.python, self._logs_dir, self._options.on_event, workers=self._options.workers
+            by_name,
+            artifacts.python,
+            self._logs_dir,
+            self._options.on_event,
+            workers=self._options.workers,
+            on_invoke=self._options.on_invoke,
         )
 
     def _start_deliveries(self) -> None:
@@ -257,7 +266,14 @@ class Stack:
         for _, made in self._of_type("AWS::Lambda::EventSourceMapping"):
             if options.delivers and _is_true(made.properties.get("Enabled", True)):
                 mapping = QueueMapping.of(made.properties)
-                poller = Poller(mapping, backend, self._emulator.invoke, options.on_event, self._stopping)
+                poller = Poller(
+                    mapping,
+                    backend,
+                    self._emulator.invoke,
+                    options.on_event,
+                    self._stopping,
+                    comes_twice=options.comes_twice,
+                )
                 self._undo.callback(poller.stop)
         # Stopped before the threads that wait for it, which would otherwise wait for the functions to finish.
         self._undo.callback(self._emulator.stop)
@@ -316,7 +332,9 @@ class Stack:
             self._mailbox.take_notification(notification)
         elif self._options.delivers:
             name = notification.endpoint.split(":")[6]
-            self._asynchronous.accept(name, json.dumps(topics.lambda_event(notification)).encode())
+            event = json.dumps(topics.lambda_event(notification)).encode()
+            for _ in range(1 + self._options.comes_twice()):
+                self._asynchronous.accept(name, event)
 
     def _on_call(self, call: Call) -> None:
         self._mailbox.take_call(call)

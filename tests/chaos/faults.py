@@ -1,6 +1,7 @@
 """How many faults of the neighbours are tried, by neighbour: what pytest says of tests/faults, as a table.
 
-Each test is one fault, or one fault at one call or receiver, unless its property `faults` says more; it fails where anything is lost, told twice or untrue.
+Each test is one fault, at one call or receiver, unless its property `faults` says more; it fails where anything is
+lost, told twice or untrue.
 """
 
 from __future__ import annotations

@@ -1,0 +1,186 @@
+"""The same by sampling, on the local stack with Lambda's own runtime: `python -m tests.chaos.runtime`.
+
+Alerts are sent, and end, while workers are killed in the middle of what they do, timers come again and notifications
+come twice. Then all is left in peace, and what the receivers got is looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from dev.emulator import Worker
+from dev.receivers import Received, Receivers
+from dev.stack import Stack, StackOptions
+from tests.chaos.figures import table, write_block
+
+ALERTS, SEED = 30, 4
+FIRES_SECONDS, ENDS_SECONDS, PATIENCE_SECONDS, QUIET_SECONDS = 45.0, 60.0, 420.0, 100.0
+KILLED, TWICE = 0.12, 0.2
+IDEMPOTENT = "pagerduty"
+CONFIG = """
+route: {{receiver: team, group_by: [alertname], group_wait: 1s, group_interval: 10s, repeat_interval: 4h}}
+receivers:
+  - name: team
+    slack_configs: [{{api_url: '{slack}', send_resolved: true}}]
+    pagerduty_configs: [{{routing_key: '{key}', url: '{pagerduty}'}}]
+    webhook_configs: [{{url: '{webhook}'}}]
+"""
+Heard = dict[tuple[str, str], list[str]]
+
+
+@dataclass
+class Disturbance:
+    """What goes wrong while it lasts, chosen by a seed; how often it did."""
+
+    random: random.Random = field(default_factory=lambda: random.Random(SEED))
+    lasts: bool = True
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def on_invoke(self, worker: Worker) -> None:
+        """Perhaps kill a worker in a moment: its function needs about a tenth of a second when it is warm."""
+        if self.lasts and self.random.random() < KILLED:
+            self.counts[f"{worker.function.logical_id} killed"] += 1
+            threading.Timer(self.random.random() * 0.15, worker.kill).start()
+
+    def comes_twice(self) -> bool:
+        is_twice = self.lasts and self.random.random() < TWICE
+        self.counts["timers and notifications that came twice"] += is_twice
+        return is_twice
+
+
+def run() -> tuple[Heard, Disturbance]:
+    """Play, and return what each receiver heard of each alert, in order."""
+    disturbance = Disturbance()
+    with Receivers() as receivers, tempfile.TemporaryDirectory() as folder:
+        config = CONFIG.format(
+            slack=receivers.slack_url("team"),
+            key="0123456789abcdef0123456789abcdef",
+            pagerduty=receivers.pagerduty_url,
+            webhook=receivers.webhook_url("team"),
+        )
+        Path(folder, "alertmanager.yml").write_text(config, encoding="utf-8")
+        Path(folder, "tocsin.yml").write_text("cooldown: 0s\n", encoding="utf-8")
+        options = StackOptions(
+            config_dir=Path(folder),
+            tick_seconds=5,
+            retry_seconds=(1.0, 2.0),
+            environment={"TOCSIN_ALLOW_INLINE_SECRETS": "true"},
+            on_invoke=disturbance.on_invoke,
+            comes_twice=disturbance.comes_twice,
+        )
+        with Stack(options) as stack:
+            _send(stack.api_url, disturbance)
+            disturbance.lasts = False
+            _wait(stack.api_url, receivers)
+            return heard(receivers.received), disturbance
+
+
+def _send(url: str, disturbance: Disturbance) -> None:
+    """Send alerts as Prometheus does, again and again, ever more of them; then their ends."""
+    begun = time.monotonic()
+    while (passed := time.monotonic() - begun) < FIRES_SECONDS + ENDS_SECONDS:
+        share = min(1.0, passed / FIRES_SECONDS)
+        over = max(0.0, (passed - FIRES_SECONDS) / (ENDS_SECONDS - 15))
+        _post(url, firing=range(int(ALERTS * min(1.0, over)), int(ALERTS * share)), ended=int(ALERTS * min(1.0, over)))
+        time.sleep(2)
+
+
+def _post(url: str, *, firing: range, ended: int) -> None:
+    now = datetime.now(UTC)
+    later, before = (now + timedelta(hours=1)).isoformat(), (now - timedelta(seconds=1)).isoformat()
+    alerts: list[dict[str, Any]] = [
+        {"labels": {"alertname": f"Chaos{number:02}"}, "startsAt": before, "endsAt": before} for number in range(ended)
+    ]
+    alerts += [{"labels": {"alertname": f"Chaos{number:02}"}, "endsAt": later} for number in firing]
+    body = json.dumps(alerts).encode()
+    request = urllib.request.Request(f"{url}/api/v2/alerts", body, {"content-type": "application/json"})
+    try:
+        urllib.request.urlopen(request, timeout=60).close()
+    except (urllib.error.HTTPError, OSError):
+        return  # it is sent again in a moment
+
+
+def _wait(url: str, receivers: Receivers) -> None:
+    """Wait until everybody has heard of every end, and then whether anything comes after it."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        _post(url, firing=range(0), ended=ALERTS)
+        known = heard(receivers.received)
+        if len(known) == 3 * ALERTS and all(each[-1] == "resolved" for each in known.values()):
+            break
+        time.sleep(3)
+    time.sleep(QUIET_SECONDS)
+
+
+def heard(received: Sequence[Received]) -> Heard:
+    """Return what was taken, by receiver and alert: firing, resolved, in the order in which it came."""
+    found: Heard = defaultdict(list)
+    for each in received:
+        if each.status < 300:
+            found[each.integration, _name(each.payload)].append(_status(each))
+    return found
+
+
+def _name(payload: Any) -> str:
+    text = json.dumps(payload)
+    start = text.index("Chaos")
+    return text[start : start + len("Chaos00")]
+
+
+def _status(received: Received) -> str:
+    payload: Mapping[str, Any] = received.payload
+    if received.integration == "pagerduty":
+        return "resolved" if payload["event_action"] == "resolve" else "firing"
+    if received.integration == "webhook":
+        return str(payload["status"])
+    return "resolved" if "*Resolved" in json.dumps(payload) else "firing"
+
+
+def problems(known: Heard) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong: lost, twice or stale, and of what."""
+    for integration in ("slack", "pagerduty", "webhook"):
+        for number in range(ALERTS):
+            words = known.get((integration, f"Chaos{number:02}"), [])
+            what = f"{integration}, Chaos{number:02}: {words}"
+            for word in ("firing", "resolved"):
+                if word not in words:
+                    yield "lost", what
+                if words.count(word) > 1:
+                    yield ("twice" if integration == IDEMPOTENT else "once more"), what
+            if "firing" in words[words.index("resolved") if "resolved" in words else len(words) :]:
+                yield "stale", what
+
+
+def main() -> int:
+    """Play, print, write; return the exit status."""
+    known, disturbance = run()
+    found = list(problems(known))
+    counts = Counter(kind for kind, _ in found)
+    print(*(f"{kind}: {what}" for kind, what in found), sep="\n", file=sys.stderr)
+    kills = sum(count for what, count in disturbance.counts.items() if what.startswith("Notify"))
+    rows = [(what, count) for what, count in sorted(disturbance.counts.items())]
+    kinds = ("lost", "once more", "twice", "stale")
+    rows += [(f"**{kind}**", counts[kind]) for kind in kinds]
+    text = f"{ALERTS} alerts that fired and ended, told to three receivers.\n\n{table(('what', 'times'), rows)}"
+    print(text)
+    is_wrong = counts["lost"] or counts["twice"] or counts["stale"] or counts["once more"] > kills
+    if not is_wrong:
+        write_block("chaos:runtime", text, command="python -m tests.chaos.runtime")
+    return 1 if is_wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
