@@ -27,7 +27,8 @@ from dev.stack import Stack, StackOptions
 from tests.chaos.figures import table, write_block
 
 ALERTS, SEED = 30, 4
-FIRES_SECONDS, ENDS_SECONDS, PATIENCE_SECONDS, QUIET_SECONDS = 45.0, 60.0, 420.0, 100.0
+# Calm for as long as it takes to tell again what was killed: an alert that is over before that is told as over.
+PHASE_SECONDS, CALM_SECONDS, PATIENCE_SECONDS, QUIET_SECONDS = 45.0, 150.0, 420.0, 90.0
 KILLED, TWICE = 0.12, 0.2
 IDEMPOTENT = "pagerduty"
 CONFIG = """
@@ -89,13 +90,18 @@ def run() -> tuple[Heard, Disturbance]:
 
 
 def _send(url: str, disturbance: Disturbance) -> None:
-    """Send alerts as Prometheus does, again and again, ever more of them; then their ends."""
-    begun = time.monotonic()
-    while (passed := time.monotonic() - begun) < FIRES_SECONDS + ENDS_SECONDS:
-        share = min(1.0, passed / FIRES_SECONDS)
-        over = max(0.0, (passed - FIRES_SECONDS) / (ENDS_SECONDS - 15))
-        _post(url, firing=range(int(ALERTS * min(1.0, over)), int(ALERTS * share)), ended=int(ALERTS * min(1.0, over)))
-        time.sleep(2)
+    """Send alerts as Prometheus does, again and again: ever more of them, all of them, ever fewer."""
+    for seconds, begins, ends in (
+        (PHASE_SECONDS, True, False),
+        (CALM_SECONDS, False, False),
+        (PHASE_SECONDS, False, True),
+    ):
+        disturbance.lasts = begins or ends
+        begun = time.monotonic()
+        while (share := (time.monotonic() - begun) / seconds) < 1:
+            ended = int(ALERTS * share) if ends else 0
+            _post(url, firing=range(ended, int(ALERTS * share) if begins else ALERTS), ended=ended)
+            time.sleep(2)
 
 
 def _post(url: str, *, firing: range, ended: int) -> None:
@@ -130,7 +136,10 @@ def heard(received: Sequence[Received]) -> Heard:
     found: Heard = defaultdict(list)
     for each in received:
         if each.status < 300:
-            found[each.integration, _name(each.payload)].append(_status(each))
+            words, word = found[each.integration, _name(each.payload)], _status(each)
+            # The same event once more is none to who knows it by its key.
+            if not (each.integration == IDEMPOTENT and words[-1:] == [word]):
+                words.append(word)
     return found
 
 
@@ -146,7 +155,7 @@ def _status(received: Received) -> str:
         return "resolved" if payload["event_action"] == "resolve" else "firing"
     if received.integration == "webhook":
         return str(payload["status"])
-    return "resolved" if "*Resolved" in json.dumps(payload) else "firing"
+    return "firing" if "*Firing:*" in json.dumps(payload) else "resolved"
 
 
 def problems(known: Heard) -> Iterator[tuple[str, str]]:
