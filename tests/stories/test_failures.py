@@ -15,6 +15,7 @@ from tocsin.core.alerts import Status
 from tocsin.core.notifications import Reason
 from tocsin.core.receivers import Kind
 from tocsin.core.routing import RouteSpec
+from tocsin.pipeline.own_rules import FEW
 from tocsin.ports import DeliveryState, Health
 
 TOLD_AT = START + MINUTE + timedelta(seconds=30)
@@ -72,6 +73,34 @@ def test_a_rule_that_fails_for_five_minutes_is_told_of():
     world.query_works("Broken")
     world.advance(minutes=30)
     world.expect_page("team", Status.RESOLVED, Reason.ALL_RESOLVED, resolved=["TocsinRuleFailing"])
+    world.expect_silence()
+
+
+def test_what_many_rules_fail_of_is_told_once_until_the_last_of_them_is_well():
+    names = [f"R{number:03}" for number in range(300)]
+    every_rule = RouteSpec(receiver="team", group_by_all=True)
+    world = World(configuration(rule("Broken"), *map(rule, names), route=every_rule))
+    world.query_fails("Broken", "parse error: unexpected end")
+    world.advance(minutes=10)
+    world.expect_page("team", Status.FIRING, Reason.FIRST, alerts=["TocsinRuleFailing"])
+    for name in names:
+        world.query_fails(name, "connection refused")
+    world.advance(minutes=10)
+    note = world.expect_page("team", Status.FIRING, Reason.FIRST, alerts=["TocsinManyRulesFailing"])
+    told = note.alerts[0].annotations
+    assert told["summary"].startswith("300 rules ")
+    lines = told["description"].splitlines()
+    assert (lines[0], lines[-1], len(lines)) == ("stories/R000: connection refused", "and 290 more", FEW + 1)
+    for name in names[1:]:
+        world.query_works(name)
+    world.query_fails("R299", "HTTP 503")
+    world.advance(minutes=20)
+    world.expect_silence()
+    for name in ("R000", "R299", "Broken"):
+        world.query_works(name)
+    world.advance(minutes=20)
+    world.expect_page("team", Status.RESOLVED, Reason.ALL_RESOLVED, resolved=["TocsinRuleFailing"])
+    world.expect_page("team", Status.RESOLVED, Reason.ALL_RESOLVED, resolved=["TocsinManyRulesFailing"])
     world.expect_silence()
 
 

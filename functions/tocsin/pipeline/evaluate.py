@@ -85,7 +85,7 @@ def decide(
     ]
     if only is None:
         own = [
-            *own_rules.own_rules(loaded, _failing_now(records, outcomes)),
+            *own_rules.own_rules(loaded, _failing_now(records, outcomes), records),
             *watch.watch_rules(world.groups, world.log, loaded, records, now=now),
         ]
         outcomes += [

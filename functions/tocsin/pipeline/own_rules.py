@@ -1,19 +1,27 @@
-"""Tocsin's rules about itself. Their alerts go the same way as all others; only their samples come from inside."""
+"""Tocsin's rules about itself. Their alerts go the same way as all others; only their samples come from inside.
+
+A few rules that fail are told of one by one. What more fail of at once has one cause, most likely an endpoint that is
+gone: one alert speaks for all of them, however people group, until the last of them is well. Whatever has an alert of
+its own keeps it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 from ..core.labels import quote
-from ..core.rules import Rule, RuleKey, Sample
-from ..ports import LoadedConfiguration
+from ..core.rules import ActiveAlert, Rule, RuleKey, Sample
+from ..ports import LoadedConfiguration, RuleRecord
 
 GROUP = "tocsin"
 RULE_FAILING_FOR = timedelta(minutes=5)
+# So many are told of one by one.
+FEW = 10
 UNREACHABLE_FOR = timedelta(minutes=5)
 CONFIGURATION_REFUSED = "TocsinConfigurationRefused"
 RULE_FAILING = "TocsinRuleFailing"
+MANY_FAILING = "TocsinManyRulesFailing"
 
 
 def key_of(name: str) -> RuleKey:
@@ -21,21 +29,32 @@ def key_of(name: str) -> RuleKey:
     return RuleKey(f"<tocsin>;{GROUP};{name};0")
 
 
-KEYS = frozenset({key_of(CONFIGURATION_REFUSED), key_of(RULE_FAILING)})
+KEYS = frozenset({key_of(CONFIGURATION_REFUSED), key_of(RULE_FAILING), key_of(MANY_FAILING)})
 
 
-def own_rules(loaded: LoadedConfiguration, failing: Mapping[RuleKey, str]) -> Sequence[tuple[Rule, Sequence[Sample]]]:
+def own_rules(
+    loaded: LoadedConfiguration, failing: Mapping[RuleKey, str], records: Mapping[RuleKey, RuleRecord]
+) -> Sequence[tuple[Rule, Sequence[Sample]]]:
     """Return each own rule with its samples; `failing` holds the rules that cannot be evaluated and why."""
     named = {rule.key: rule for rule in loaded.configuration.rules()}
+    known = {key: failing[key] for key in sorted(failing) if key in named}
+    is_told_as_one = len(known) > FEW or bool(_active(records, MANY_FAILING))
+    told = {RuleKey(alert.labels["rule_key"]) for alert in _active(records, RULE_FAILING)}
+    singly = {key: error for key, error in known.items() if key in told or not is_told_as_one}
+    others = {key: error for key, error in known.items() if key not in singly}
     samples = [
-        Sample({"rule": named[key].name, "rule_group": named[key].group, "rule_key": key}, 1.0)
-        for key in sorted(failing)
-        if key in named
+        Sample({"rule": named[key].name, "rule_group": named[key].group, "rule_key": key}, 1.0) for key in singly
     ]
     return [
         (_configuration_refused(loaded), [Sample({}, 1.0)] if loaded.refused else []),
-        (_rule_failing(failing), samples),
+        (_rule_failing(singly), samples),
+        (_many_failing(others, named), [Sample({}, float(len(others)))] if others else []),
     ]
+
+
+def _active(records: Mapping[RuleKey, RuleRecord], name: str) -> Collection[ActiveAlert]:
+    record = records.get(key_of(name))
+    return record.active.values() if record else ()
 
 
 def _configuration_refused(loaded: LoadedConfiguration) -> Rule:
@@ -58,7 +77,7 @@ def _configuration_refused(loaded: LoadedConfiguration) -> Rule:
 def _rule_failing(failing: Mapping[RuleKey, str]) -> Rule:
     why = "".join(
         "{{ if eq $labels.rule_key " + quote(key) + " }}{{" + quote(error) + "}}{{ end }}"
-        for key, error in sorted(failing.items())
+        for key, error in failing.items()
     )
     return Rule(
         key=key_of(RULE_FAILING),
@@ -70,5 +89,22 @@ def _rule_failing(failing: Mapping[RuleKey, str]) -> Rule:
         annotations={
             "summary": "Rule {{ $labels.rule }} cannot be evaluated; its alerts stay as they were",
             "description": why,
+        },
+    )
+
+
+def _many_failing(failing: Mapping[RuleKey, str], named: Mapping[RuleKey, Rule]) -> Rule:
+    first = [f"{named[key].group}/{named[key].name}: {error}" for key, error in [*failing.items()][:FEW]]
+    more = [f"and {len(failing) - FEW} more"] if len(failing) > FEW else []
+    return Rule(
+        key=key_of(MANY_FAILING),
+        name=MANY_FAILING,
+        group=GROUP,
+        expr="",
+        hold_for=RULE_FAILING_FOR,
+        labels={"severity": "warning"},
+        annotations={
+            "summary": "{{ $value }} rules cannot be evaluated; their alerts stay as they were",
+            "description": "{{" + quote("\n".join([*first, *more])) + "}}",
         },
     )
