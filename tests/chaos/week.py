@@ -118,6 +118,7 @@ class Week(World):
         self.story: list[Step] = []
         self.happened: list[tuple[datetime, str]] = []
         self.figures: Counter[str] = Counter()
+        self.steps: Counter[str] = Counter()
         self.outages: dict[str, str] = {}
         self.failing: set[str] = set()
         self.bad: dict[Series, list[tuple[datetime, datetime | None]]] = {}
@@ -587,6 +588,7 @@ class Week(World):
         except Exception as error:
             raise BrokenError(Law.RUNS, f"{error!r}\n\n{self}") from error
         self._count("steps")
+        self.steps[step.verb] += 1
 
     def __str__(self) -> str:
         """Return the story, and all that happened in it."""
