@@ -139,6 +139,16 @@ class TestSettings:
                 ],
                 id="all of it at once",
             ),
+            pytest.param(
+                {"TOCSIN_ALLOWED_TARGETS": "hooks.example.org, https://a.example", "TOCSIN_TICK_SECONDS": "90"},
+                [
+                    "TOCSIN_TICK_SECONDS is '90' (expected whole seconds, 1 to 60)",
+                    "TOCSIN_ALLOWED_TARGETS holds 'https://a.example'"
+                    " (expected for example hooks.example.org, *.example.org, 10.0.0.0/8 or *)",
+                ],
+                id="a target that is none, and what else is wrong",
+            ),
+            pytest.param({"TOCSIN_ALLOWED_TARGETS": "*, 127.0.0.1 *.example.org"}, [], id="targets"),
             *(
                 pytest.param(
                     {"TOCSIN_TICK_SECONDS": text},

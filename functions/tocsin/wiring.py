@@ -228,7 +228,7 @@ def _wrong_targets(text: str) -> list[str]:
     try:
         read_targets(text)
     except ValueError as error:
-        return [f"TOCSIN_ALLOWED_TARGETS: {error}"]
+        return [f"TOCSIN_ALLOWED_TARGETS holds {error}"]
     return []
 
 

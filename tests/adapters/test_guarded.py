@@ -236,14 +236,25 @@ def _answer_once(server: socket.socket, answer: bytes) -> None:
         connection.sendall(answer)
 
 
-def test_a_proxy_inside_is_not_used() -> None:
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_inside_is_not_used(scheme: str) -> None:
     with listening() as server:
         http = clients(Targets(), Names({})).connect({"proxy_url": server.url}, credentials(), now=NOW)
-        assert is_refused(lambda: http.post_json("http://203.0.113.7/", {}, now=NOW))
+        assert is_refused(lambda: http.post_json(f"{scheme}://203.0.113.7/", {}, now=NOW))
         assert server.peers == []
 
 
-@pytest.mark.parametrize("url", ["http://169.254.169.254/latest/", "http://meta.example.org/", "https://[fe80::1]/"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest/",
+        "http://meta.example.org/",
+        "https://[fe80::1]/",
+        # urllib3 tells the proxy 169.254.169.254, whatever others read.
+        "http://169.254.169.254\\.example.org/",
+        "http://%31%36%39.254.169.254/",
+    ],
+)
 def test_a_proxy_is_not_asked_for_what_is_inside(url: str) -> None:
     with listening() as server:
         names = Names({"meta.example.org": [["169.254.169.254"]]})

@@ -107,11 +107,19 @@ LISTS: dict[str, tuple[str, str, str, bool]] = {
     "a name that leads inside is not allowed by being listed": ("a.example", "a.example", "169.254.169.254", False),
     "a network allows its addresses": ("10.0.0.0/8", "any.example", "10.1.2.3", True),
     "and no others": ("10.0.0.0/8", "any.example", "203.0.113.7", False),
-    "a network allows also what is inside": ("127.0.0.0/8", "localhost", "127.0.0.1", True),
+    "a network that is inside allows what is inside": ("127.0.0.0/8", "localhost", "127.0.0.1", True),
+    "and no more of it": ("127.0.0.0/8", "x", "169.254.169.254", False),
+    "the whole world holds nothing inside": ("0.0.0.0/0", "x", "169.254.169.254", False),
+    "and is the world": ("0.0.0.0/0", "x", "203.0.113.7", True),
+    "the whole world by IPv6 holds nothing inside": ("::/0", "x", "::ffff:127.0.0.1", False),
+    "nor does half of it": ("0.0.0.0/1", "x", "127.0.0.1", False),
+    "private networks hold no credentials": ("fd00::/8", "x", "fd00:ec2::254", False),
+    "and are what they are": ("fd00::/8", "x", "fd12::1", True),
+    "credentials are reached by who names them": ("fd00:ec2::/32", "x", "fd00:ec2::254", True),
     "an address is a network": ("169.254.10.1", "sidecar", "169.254.10.1", True),
     "of that address alone": ("169.254.10.1", "sidecar", "169.254.169.254", False),
     "a network is meant also where it is mapped": ("127.0.0.1", "x", "::ffff:127.0.0.1", True),
-    "a network by IPv6": ("[::1], fd00::/8", "x", "fd00:ec2::254", True),
+    "an address by IPv6": ("[::1], fd00::/8", "x", "::1", True),
     "a star and a network": ("*, 127.0.0.1", "any.example", "203.0.113.7", True),
     "and its addresses": ("* 127.0.0.1", "any.example", "127.0.0.1", True),
     "at home, everything but the cloud": (AT_HOME, "x", "169.254.169.254", False),
@@ -160,10 +168,13 @@ def test_what_a_proxy_may_be_asked_for(name: str, text: str, host: str, found: I
         ("http://[::1]/", "::1"),
         ("http://[x", ""),
         ("", ""),
-        ("a.example", ""),
+        ("a.example", "a.example"),
+        ("http://169.254.169.254\\@a.example/", "169.254.169.254"),
+        ("http://169.254.169.254\\.a.example/", "169.254.169.254"),
+        ("http://%31%36%39.254.169.254/", "169.254.169.254"),
     ],
 )
-def test_the_host_of_a_url(url: str, host: str) -> None:
+def test_the_host_of_a_url_is_the_one_that_is_connected_to(url: str, host: str) -> None:
     assert host_of(url) == host
 
 

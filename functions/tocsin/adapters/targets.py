@@ -6,7 +6,8 @@ changes both ends of that:
 
     *                   any address that is not inside
     hooks.example.org   that name, *.example.org all below it; at addresses that are not inside
-    10.0.0.0/8          those addresses, inside or not
+    10.0.0.0/8          those addresses that are not inside
+    127.0.0.0/8         a network that is inside as a whole: what it says
 
 Nothing said is `*`. What counts is the address that is connected to (guarded.py), so a name that changes its mind, or a
 number in an odd spelling, gains nothing.
@@ -20,17 +21,29 @@ import socket
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from urllib.parse import urlsplit
+
+from urllib3.util import parse_url
 
 Resolve = Callable[[str], Iterable[str]]
 
 ANYWHERE = "*"
 # The command line runs on somebody's own machine: its loopback is nobody's runtime.
 AT_HOME = "*, 127.0.0.0/8, ::1"
-# "This network", of which 0.0.0.0 leads to the machine itself.
-_THIS = ip_network("0.0.0.0/8")
-# Where EC2 and EKS keep credentials for IPv6; it is no link-local address.
-_CLOUD = ip_network("fd00:ec2::/32")
+_INSIDE = tuple(
+    map(
+        ip_network,
+        (
+            "0.0.0.0/8",  # "this network", of which 0.0.0.0 leads to the machine itself
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "224.0.0.0/4",
+            "::/127",
+            "fe80::/10",
+            "ff00::/8",
+            "fd00:ec2::/32",  # where EC2 and EKS keep credentials for IPv6; it is no link-local address
+        ),
+    )
+)
 # Addresses that hold an IPv4 address in their last four bytes, and are taken there: IPv4-compatible, by NAT64.
 _HOLDING_IPV4 = (ip_network("::/96"), ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
 
@@ -49,9 +62,11 @@ class Targets:
     def permit(self, host: str, address: str) -> bool:
         """Say whether a connection to this address of this host may be made."""
         ips = tuple(_meanings(address))
-        if any(ip in network for network in self.networks for ip in ips):
-            return True
-        return not any(map(_is_inside, ips)) and (self.anywhere or self.names_host(host))
+        # 0.0.0.0/0 means the world, and not the machine's credentials: who wants those names them.
+        if inside := [ip for ip in ips if _is_in(ip, _INSIDE)]:
+            named = [network for network in self.networks if _is_within(network)]
+            return all(_is_in(ip, named) for ip in inside)
+        return self.anywhere or self.names_host(host) or any(_is_in(ip, self.networks) for ip in ips)
 
     def names_host(self, host: str) -> bool:
         """Say whether a host is allowed by its name."""
@@ -85,9 +100,12 @@ def read_targets(text: str) -> Targets:
 
 
 def host_of(url: str) -> str:
-    """Return the host of a URL, empty where it has none."""
+    """Return the host of a URL as urllib3 reads it, which connects to it or tells a proxy; empty where there is none.
+
+    Readers of URLs differ: of `http://127.0.0.1\\@a.example/`, Python's own says a.example, and urllib3 127.0.0.1.
+    """
     try:
-        return urlsplit(url).hostname or ""
+        return (parse_url(url).host or "").strip("[]")
     except ValueError:
         return ""
 
@@ -106,10 +124,14 @@ def is_loopback(address: str) -> bool:
     return any(ip.is_loopback or ip.is_unspecified for ip in _meanings(address))
 
 
-def _is_inside(ip: _Address) -> bool:
-    if ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast:
-        return True
-    return ip in _THIS or ip in _CLOUD
+def _is_in(ip: _Address, networks: Iterable[_Network]) -> bool:
+    return any(ip in network for network in networks)
+
+
+def _is_within(network: _Network) -> bool:
+    """Say whether a network is inside as a whole."""
+    # Never of two versions, which cannot be compared.
+    return any(network.version == each.version and network.subnet_of(each) for each in _INSIDE)  # type: ignore[arg-type]
 
 
 def _meanings(address: str) -> Iterator[_Address]:
