@@ -97,6 +97,7 @@ class Worker:
         self._sink = sink
         self._lines: list[str] = []
         self._reported = threading.Event()
+        self.event: bytes | None = None  # what is being worked on
         self._port, runtime_port = _free_ports(2)
         self._process = subprocess.Popen(
             [
@@ -131,6 +132,7 @@ class Worker:
         """Run one event; the caller sees to it that there is only one at a time."""
         self._lines.clear()
         self._reported.clear()
+        self.event = event
         begun = time.monotonic()
         # Beyond the function's own timeout, for the cold start and a slow machine.
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=self.function.timeout_seconds + 30)
@@ -142,6 +144,7 @@ class Worker:
             self.stop()
             return self._outcome(_error("Runtime.EmulatorLost", f"the emulator gave no answer: {error}"), begun)
         finally:
+            self.event = None
             connection.close()
         if status >= 500:
             # The runtime is gone. The emulator could start another; a fresh one is as clean as AWS's.

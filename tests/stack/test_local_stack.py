@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ import pytest
 
 from dev import build, expand, invoke, parameters
 from dev.cloud import CloudError
-from dev.emulator import Invocation
+from dev.emulator import Emulator, Function, Invocation, Worker
 from dev.parameters import ParameterError
 from dev.queues import failures
 from dev.resources import UnknownResourceTypesError, check_types
@@ -30,6 +31,7 @@ pytestmark = [pytest.mark.runtime, pytest.mark.stack]
 
 TEMPLATE = Path(__file__).parent / "fixture" / "template.yaml"
 PATIENCE_SECONDS = 15.0
+COMES_TWICE = threading.Event()
 T = TypeVar("T")
 
 
@@ -43,6 +45,7 @@ def stack() -> Iterator[Stack]:
         tick_seconds=1.0,
         retry_seconds=(0.1, 0.2),
         artifacts=artifacts,
+        comes_twice=COMES_TWICE.is_set,
     )
     with Stack(options) as running:
         yield running
@@ -186,6 +189,20 @@ def test_only_what_a_batch_reports_as_failed_comes_again_and_in_the_end_goes_to_
     assert counts == {"good": ["1"], "bad once": ["1", "2"], "bad forever": ["1", "2"]}
 
 
+def test_what_is_to_come_twice_does(stack: Stack) -> None:
+    def said(event: dict[str, Any]) -> bool:
+        return event["Records"][0]["Sns"]["Message"] == "and again"
+
+    COMES_TWICE.set()
+    try:
+        notify(stack, "function", "and again")
+        stack.client("sqs").send_message(QueueUrl=stack.physical_id("Jobs"), MessageBody="and again")
+        assert len(eventually(lambda: seen(stack, "listener", said), lambda found: len(found) == 2)) == 2
+        assert len(eventually(lambda: received(stack, "and again"), lambda found: len(found) == 2)) == 2
+    finally:
+        COMES_TWICE.clear()
+
+
 @pytest.mark.parametrize(
     ("case", "payload", "errored", "reports", "failed"),
     [
@@ -266,6 +283,26 @@ def test_a_body_is_text_or_base64_by_its_type(stack: Stack, content_type: str, e
 def test_a_worker_that_exits_raises_or_runs_out_of_time_is_survived(stack: Stack, path: str) -> None:
     assert fetch(stack, path).status == 500
     assert fetch(stack, "/afterwards").status == 201
+
+
+def test_a_worker_that_is_killed_gives_no_answer_and_the_next_event_has_another(tmp_path: Path) -> None:
+    workers: list[Worker] = []
+    probe = Function("probe", "Probe", "probe.api", TEMPLATE.parent / "functions", timeout_seconds=20)
+    emulator = Emulator(
+        {"probe": probe}, build.runtime(), tmp_path, sink=lambda name, line: None, on_invoke=workers.append
+    )
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(emulator.invoke, "probe", {"rawPath": "/sleep"})
+            assert eventually(lambda: [each.event for each in workers], any) == [b'{"rawPath": "/sleep"}']
+            workers[0].kill()
+            assert answer.result().payload["errorType"] == "Runtime.EmulatorLost"
+        assert emulator.invoke("probe", {"rawPath": "/fine"}).payload["statusCode"] == 201
+        assert len(workers) == 2
+        assert [each.event for each in workers] == [None, None]
+        assert workers[0] is not workers[1]
+    finally:
+        emulator.stop()
 
 
 def test_errors_of_a_function_are_told_apart(stack: Stack) -> None:
