@@ -30,6 +30,7 @@ test-peers: $(READY) prometheus ## Let real amtool and a real Prometheus talk to
 chaos: $(READY) ## Interrupt every call of every life, tell random weeks, break every law once; write the figures into docs/reliability.md
 	@$(BIN)/python -m tests.chaos
 	@$(BIN)/python -m tests.chaos.weeks
+	@$(BIN)/python -m tests.chaos.runtime
 	@$(BIN)/python -m tests.chaos.faults
 	@$(BIN)/python -m tests.chaos.mutants
 	@$(BIN)/pytest -m chaos

@@ -602,6 +602,8 @@ class Week(World):
         for level, event, fields in lines:
             if level == "error" and not any(each in str(fields) for each in EXCUSED):
                 raise BrokenError(Law.RUNS, f"{event}: {fields}")
+            if event == "notification_withdrawn":
+                self._count("a late notification is withdrawn")
         new, self._listened = self.pages[self._listened :], len(self.pages)
         for page in new:
             self._count("pages")

@@ -72,7 +72,8 @@ def mutate(random: Random, data: bytes, *, seeds: Seeds = (), words: Seeds = (),
             data = _mutate_json(random, data)
         else:
             data = random.choice(_BYTES)(random, data, seeds, words)
-    return data[:LARGEST]
+        data = data[:LARGEST]  # each time: one that multiplies what another has multiplied fills the memory
+    return data
 
 
 # As text
