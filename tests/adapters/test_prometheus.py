@@ -381,6 +381,31 @@ class TestPatience:
         assert [isinstance(result, QueryError) for result in results] == [False, True, True, False]
         assert (results[0], results[3]) == (ONE, ONE)
 
+    def test_whoever_is_asked_again_waits_behind_those_who_were_not_asked_yet(self, monkeypatch):
+        monkeypatch.setattr(prometheus, "CONCURRENCY", 1)
+        clock = VirtualClock(seconds=1000.0)
+        bad = {f"bad{number}": [Answer(b"slow down", status=503)] for number in range(2)}
+        script: dict[str, list[Outcome]] = {**bad, **{f"good{number}": [good()] for number in range(9)}}
+        pool = ScriptedPool(script, clock)
+        endpoint = Prometheus(URL, pool, Clock(clock.monotonic, clock.sleep, lambda: 0.5))
+        results = endpoint.query_all([Query(expr, AT) for expr in script], budget_seconds=10)
+        assert [isinstance(result, QueryError) for result in results] == [True] * 2 + [False] * 9
+        asked = [request["expr"] for request in pool.requests]
+        assert set(asked[: len(script)]) == set(script)
+        assert asked.count("bad0") == asked.count("bad1") == prometheus.ATTEMPTS
+
+    def test_what_is_asked_again_too_late_says_what_was_wrong_before(self):
+        class Oversleeping(VirtualClock):
+            def sleep(self, seconds: float) -> None:
+                self.seconds += seconds + 100.0
+
+        clock = Oversleeping(seconds=1000.0)
+        pool = ScriptedPool({"up": [Answer(b"slow down", status=503)]}, clock)
+        endpoint = Prometheus(URL, pool, Clock(clock.monotonic, clock.sleep, lambda: 0.5))
+        (result,) = endpoint.query_all([Query("up", AT)], budget_seconds=10)
+        assert problem(result) == f"HTTP 503: slow down {SHOWN}"
+        assert len(pool.requests) == 1
+
 
 SECRETS = ["hunter2", "ada", "workspaces/ws-1"]
 

@@ -54,7 +54,7 @@ class TestEvaluate:
         answer = deployed.invoke("evaluate", read("evaluate_schedule"))
         assert answer == {
             "now": "2025-11-20T03:01:00+00:00",
-            "rules": 6,
+            "rules": 7,
             "failed": 0,
             "transitions": 2,
             "not_written": 0,

@@ -70,7 +70,7 @@ def test_a_tick_says_what_it_did():
     outcome = evaluate.run(world.evaluator(), world.loaded, now=world.now + MINUTE)
     assert outcome.as_json() == {
         "now": "2026-11-20T03:02:00+00:00",
-        "rules": 4,  # two of Tocsin's own
+        "rules": 5,  # three of Tocsin's own
         "failed": 1,
         "transitions": 2,  # one resolved, and one pending: the rule that is failing
         "not_written": 0,
@@ -85,6 +85,18 @@ def test_queries_are_asked_at_the_ticks_own_time_less_the_rules_offset():
         ("now", START + MINUTE),
         ("before", START - MINUTE),
     ]
+
+
+def test_whatever_fails_already_is_asked_last_and_answers_stay_with_their_rules():
+    names = ["A", "B", "C", "D"]
+    world = World(configuration(*map(rule, names)))
+    for name in ("A", "C"):
+        world.query_fails(name, f"{name} is broken")
+    world.metric_goes_bad("D", instance="d")
+    world.advance(minutes=2)
+    assert [each.expr for each in world.metrics.queries] == ["a", "b", "c", "d", "b", "d", "a", "c"]
+    assert [world.record(name).error for name in ("A", "C", "D")] == ["A is broken", "C is broken", ""]
+    assert [alert.labels["instance"] for alert in world.record("D").active.values()] == ["d"]
 
 
 def test_a_rule_that_cannot_be_written_keeps_no_other_from_it():

@@ -2,7 +2,8 @@
 
 A query either gives an instant vector, a range query its series, or a QueryError; there is no other thing (law 1).
 Queries run beside each other on pooled connections, each with a timeout, and are tried again on 429, 5xx and lost
-connections while the budget lasts.
+connections while the budget lasts, but not before every other was asked once. Large answers are read one after
+another, so that eight of them need no more memory than one.
 
 Source: https://prometheus.io/docs/prometheus/latest/querying/api/
 """
@@ -12,10 +13,13 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 
 from ..core.json_text import whole_value
@@ -32,6 +36,8 @@ CONCURRENCY = 8
 # With a doubling backoff from a quarter of a second: about 4 s of waiting; the next tick asks again anyway.
 ATTEMPTS = 5
 LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
+# What is larger is read by one at a time.
+LARGE_BYTES = 1024 * 1024
 # An error stands in the rule's record, in an alert and in answers of the API.
 _ERROR_LENGTH = 2_000
 _CHUNK_BYTES = 256 * 1024
@@ -68,6 +74,17 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
+class _Turn(Generic[Asked]):
+    """A query that is to be asked: which time it is, not before when, and what came of the time before."""
+
+    number: int
+    query: Asked
+    attempt: int = 0
+    at: float = 0.0
+    error: QueryError | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Prometheus:
     """A query endpoint; `url` is the base to which /api/v1/query is appended.
 
@@ -80,6 +97,7 @@ class Prometheus:
     sign: Signer | None = None
     timeout_seconds: float = 10.0
     backoff_seconds: float = 0.25
+    _large: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     def query_all(self, queries: Sequence[Query], *, budget_seconds: float) -> Sequence[Sequence[Sample] | QueryError]:
         """Return each query's vector or error, in order, when all are there or the budget is used up."""
@@ -97,26 +115,44 @@ class Prometheus:
         if not queries:
             return []
         deadline = self.clock.monotonic() + budget_seconds
-        with ThreadPoolExecutor(min(CONCURRENCY, len(queries))) as pool:
-            return list(pool.map(lambda query: self._patiently(query, ask, deadline), queries))
+        turns = deque(_Turn(number, query) for number, query in enumerate(queries))
+        answers: dict[int, Answer | QueryError] = {}
 
-    def _patiently(self, query: Asked, ask: Callable[[Asked, float], Answer], deadline: float) -> Answer | QueryError:
-        attempt = 0
-        while True:
-            left = deadline - self.clock.monotonic()
-            if left <= 0:
-                return QueryError(f"no time left in this tick's budget ({self._shown})")
-            try:
-                return ask(query, min(self.timeout_seconds, left))
-            except QueryError as error:
-                wait = self._wait_seconds(error, attempt)
-                is_last = attempt + 1 >= ATTEMPTS or self.clock.monotonic() + wait >= deadline
-                if not error.retryable or is_last:
-                    return error
-            except Exception as error:  # one query's surprise is not another's
-                return QueryError(f"{type(error).__name__}: {hide(str(error), self.url)} ({self._shown})")
+        def work(_: int) -> None:
+            while turns:
+                try:
+                    turn = turns.popleft()
+                except IndexError:  # another took the last one
+                    return
+                answer = self._take(turn, ask, deadline)
+                if isinstance(answer, _Turn):
+                    turns.append(answer)
+                else:
+                    answers[turn.number] = answer
+
+        workers = min(CONCURRENCY, len(queries))
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(work, range(workers)))
+        return [answers[number] for number in range(len(queries))]
+
+    def _take(
+        self, turn: _Turn[Asked], ask: Callable[[Asked, float], Answer], deadline: float
+    ) -> Answer | QueryError | _Turn[Asked]:
+        """Return what a query came to, or its next turn."""
+        if (wait := turn.at - self.clock.monotonic()) > 0:
             self.clock.sleep(wait)
-            attempt += 1
+        left = deadline - self.clock.monotonic()
+        if left <= 0:
+            return turn.error or QueryError(f"no time left in this tick's budget ({self._shown})")
+        try:
+            return ask(turn.query, min(self.timeout_seconds, left))
+        except QueryError as error:
+            at = self.clock.monotonic() + self._wait_seconds(error, turn.attempt)
+            if not error.retryable or turn.attempt + 1 >= ATTEMPTS or at >= deadline:
+                return error
+            return replace(turn, attempt=turn.attempt + 1, at=at, error=error)
+        except Exception as error:  # one query's surprise is not another's
+            return QueryError(f"{type(error).__name__}: {hide(str(error), self.url)} ({self._shown})")
 
     def _wait_seconds(self, error: QueryError, attempt: int) -> float:
         backoff = self.backoff_seconds * 2.0**attempt * (0.5 + self.clock.random())
@@ -143,15 +179,16 @@ class Prometheus:
         url = f"{without_credentials(self.url)}/api/v1/{path}"
         headers = {**headers, **_basic(self.url)} if self.sign is None else self.sign("POST", url, headers, body)
         try:
-            status, answer_headers, text = self._post(url, headers, body, timeout_seconds)
-            if status != 200:
-                raise self._refusal(status, answer_headers, text)
-            return read(text)
+            with ExitStack() as alone:
+                status, answer_headers, text = self._post(url, headers, body, timeout_seconds, alone)
+                if status != 200:
+                    raise self._refusal(status, answer_headers, text)
+                return read(text)
         except QueryError as error:
             raise _discreet(error, self.url, headers) from None
 
     def _post(
-        self, url: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float, alone: ExitStack
     ) -> tuple[int, Mapping[str, str], bytes]:
         import urllib3
 
@@ -170,7 +207,7 @@ class Prometheus:
                 preload_content=False,
             )
             try:
-                content = self._read(answer, until=until)
+                content = self._read(answer, alone, until=until)
             except BaseException:
                 answer.close()  # what is left of the answer must not be taken for the next one's
                 raise
@@ -188,13 +225,22 @@ class Prometheus:
             raise QueryError(f"{_cause(error, self.url)} ({self._shown})", retryable=not is_refused) from None
         return answer.status, answer.headers, content
 
-    def _read(self, answer: Any, *, until: float) -> bytes:
-        """Return the whole body; the pool's timeout is one chunk's, and a trickle must not outlast the tick."""
+    def _read(self, answer: Any, alone: ExitStack, *, until: float) -> bytes:
+        """Return the whole body; the pool's timeout is one chunk's, and a trickle must not outlast the tick.
+
+        A large one waits until no other is being read, and holds that turn as long as `alone` is open.
+        """
         import urllib3
 
         content = bytearray()
+        is_alone = False
         while chunk := answer.read1(_CHUNK_BYTES):
             content += chunk
+            if len(content) > LARGE_BYTES and not is_alone:
+                is_alone = self._large.acquire(timeout=max(until - self.clock.monotonic(), 0.0))
+                if not is_alone:
+                    raise urllib3.exceptions.TimeoutError
+                alone.callback(self._large.release)
             if len(content) > LARGEST_ANSWER_BYTES:
                 raise QueryError(f"the answer is larger than {LARGEST_ANSWER_BYTES >> 20} MiB ({self._shown})")
             if self.clock.monotonic() > until:

@@ -77,11 +77,14 @@ def decide(
         for rule in group.rules
         if only in (None, rule.name) and not _is_behind(records.get(rule.key), now)
     ]
-    queries = [Query(rule.expr, now - rule.query_offset) for rule in due]
-    results = world.metrics.query_all(queries, budget_seconds=world.query_budget_seconds)
+    # Whatever fails already is asked last: it must not use up the time of the others.
+    asked = sorted(due, key=lambda rule: rule.key in records and records[rule.key].health is Health.FAILING)
+    queries = [Query(rule.expr, now - rule.query_offset) for rule in asked]
+    answers = world.metrics.query_all(queries, budget_seconds=world.query_budget_seconds)
+    results = {rule.key: answer for rule, answer in zip(asked, answers, strict=True)}
     outcomes = [
-        _decide_rule(context, loaded, rule, records.get(rule.key) or RuleRecord(rule.key), result, now=now)
-        for rule, result in zip(due, results, strict=True)
+        _decide_rule(context, loaded, rule, records.get(rule.key) or RuleRecord(rule.key), results[rule.key], now=now)
+        for rule in due
     ]
     if only is None:
         own = [
