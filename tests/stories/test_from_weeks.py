@@ -115,3 +115,21 @@ def test_an_integration_that_comes_back_is_told_of_what_still_fires():
     week.ends()
     told = [page.notification for page in week.pages if "pagerduty" in page.notification.key]
     assert (told[0].status, told[-1].status) == (Status.FIRING, Status.RESOLVED)
+
+
+def test_what_a_crash_left_half_told_is_not_ended_by_a_failing_query_and_a_changed_configuration():
+    """The groups had been told that it fires, and the rule's record did not say so yet."""
+    week = Week("plain", warm=False)
+    week.goes_bad("Down", "b")
+    week.passes(minutes=3)
+    week.recovers("Down", "b")
+    week.passes(minutes=10)
+    week.goes_bad("Down", "a")
+    week.dies("tell", after=True)
+    week.passes(seconds=65)
+    week.cannot_be_asked("Down")
+    week.configures("climbing")
+    week.passes(minutes=3)
+    week.can_be_asked("Down")
+    week.settles()
+    week.ends()

@@ -27,6 +27,8 @@ def tell_missed_ends(
     if not names:
         return
     firing = {key for outcome in outcomes for key in _firing(outcome.active.values())}
+    # A crash left groups told what the record does not hold yet; that a query fails now ends nothing of it (law 1).
+    firing |= {key for outcome in outcomes if outcome.error for key in outcome.before.telling}
     for record in world.rules.load_rules(now=now).values():
         firing |= _firing(record.active.values())
     for group in world.groups.active_groups():
