@@ -131,15 +131,22 @@ def _connect(server: _Server, context: ssl.SSLContext, name: str, targets: Targe
     client.targets = targets
     # The name that certificates are compared with: smtplib takes it from here, and has no other way.
     client._host = name  # type: ignore[attr-defined]
+    try:
+        _greet(client, server, context)
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def _greet(client: smtplib.SMTP, server: _Server, context: ssl.SSLContext) -> None:
     client.connect(server.host, server.port)
     client.ehlo_or_helo_if_needed()
     if server.needs_tls and not server.is_tls:
         if not client.has_extn("starttls"):
-            client.close()
             raise not_configured(f"{server.host}: require_tls is on, and the server offers no STARTTLS")
         client.starttls(context=context)
         client.ehlo()
-    return client
 
 
 def _converse(
