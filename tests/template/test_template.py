@@ -457,6 +457,69 @@ def test_a_resource_ends_in_a_star_only_below_the_configuration() -> None:
     assert wild == {("ConfigPolicy", "ReadFiles")}
 
 
+def _grants(value: Any, above: Any = None) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Each thing that names a principal, wherever it stands, with what it stands in: a statement, a permission."""
+    if isinstance(value, dict):
+        if "Principal" in value or "NotPrincipal" in value:
+            yield above, value
+        for key, each in value.items():
+            yield from _grants(each, value if key == "Properties" else key)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _grants(each, above)
+
+
+def _too_open(resources: dict[str, Any]) -> list[str]:
+    """The resources that let somebody in who is no service of AWS, or a service on behalf of whoever asks it."""
+    found = []
+    for name, resource in _plain(resources).items():
+        for _, grant in _grants(resource):
+            principal = grant.get("Principal", "*")
+            services = _as_list(principal.get("Service")) if isinstance(principal, dict) else [principal]
+            is_service = set(principal) == {"Service"} if isinstance(principal, dict) else True
+            is_named = all(re.fullmatch(r"[a-z]+\.amazonaws\.com", str(each)) for each in services)
+            sources = json.dumps([grant.get("Condition"), {key: grant[key] for key in grant if key in BOUND_BY}])
+            # A role that functions take has no other reader: who may pass it is said by IAM.
+            is_bound = any(f'"{key}"' in sources for key in BOUND_BY) or services == ["lambda.amazonaws.com"]
+            wild = [action for action in _as_list(grant["Action"]) if "*" in action]
+            if not (is_service and is_named and is_bound) or wild:
+                found.append(name)
+    return found
+
+
+BOUND_BY = {"SourceArn", "SourceAccount", "aws:SourceArn", "aws:SourceAccount"}
+
+
+def test_only_services_of_aws_are_let_in_and_only_for_this_stack() -> None:
+    assert _too_open(RESOURCES) == []
+
+
+@pytest.mark.parametrize(
+    ("resource", "change"),
+    [
+        ("OperationsTopicPolicy", {"Principal": "*"}),
+        ("OperationsTopicPolicy", {"Principal": {"AWS": "*"}}),
+        ("OperationsTopicPolicy", {"Principal": {"Service": "*.amazonaws.com"}}),
+        ("OperationsTopicPolicy", {"Condition": None}),
+        ("OperationsTopicPolicy", {"Condition": {"StringEquals": {"aws:PrincipalType": "AWS"}}}),
+        ("OperationsTopicPolicy", {"Action": "sns:*"}),
+        ("DeliveryDeadLetterQueuePolicy", {"Principal": "*"}),
+        ("EvaluateRole", {"Principal": {"AWS": "arn:aws:iam::123456789012:root"}}),
+        ("EscalationRole", {"Condition": None}),
+        ("AmpPermission", {"SourceArn": None}),
+        ("AmpPermission", {"Principal": "*"}),
+        ("AmpPermission", {"Principal": "123456789012"}),
+    ],
+)
+def test_somebody_else_would_be_noticed(resource: str, change: dict[str, Any]) -> None:
+    changed = _plain(RESOURCES[resource])
+    _, grant = next(_grants(changed))
+    grant.update(change)
+    for key in [key for key, value in grant.items() if value is None]:
+        del grant[key]
+    assert _too_open({resource: changed}) == [resource]
+
+
 def test_nobody_gets_a_policy_that_aws_wrote() -> None:
     for role in _of_type("AWS::IAM::Role").values():
         assert role.get("ManagedPolicyArns", []) in ([], [{"Ref": "TracingPolicy"}])
