@@ -384,7 +384,7 @@ class TestPatience:
     def test_whoever_is_asked_again_waits_behind_those_who_were_not_asked_yet(self, monkeypatch):
         monkeypatch.setattr(prometheus, "CONCURRENCY", 1)
         clock = VirtualClock(seconds=1000.0)
-        bad = {f"bad{number}": [Answer(b"slow down", status=503)] for number in range(2)}
+        bad: dict[str, list[Outcome]] = {f"bad{number}": [Answer(b"slow down", status=503)] for number in range(2)}
         script: dict[str, list[Outcome]] = {**bad, **{f"good{number}": [good()] for number in range(9)}}
         pool = ScriptedPool(script, clock)
         endpoint = Prometheus(URL, pool, Clock(clock.monotonic, clock.sleep, lambda: 0.5))

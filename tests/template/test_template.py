@@ -457,30 +457,30 @@ def test_a_resource_ends_in_a_star_only_below_the_configuration() -> None:
     assert wild == {("ConfigPolicy", "ReadFiles")}
 
 
-def _grants(value: Any, above: Any = None) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Each thing that names a principal, wherever it stands, with what it stands in: a statement, a permission."""
+def _grants(value: Any) -> Iterator[dict[str, Any]]:
+    """Each thing that names a principal, wherever it stands: a statement, a permission."""
     if isinstance(value, dict):
         if "Principal" in value or "NotPrincipal" in value:
-            yield above, value
-        for key, each in value.items():
-            yield from _grants(each, value if key == "Properties" else key)
+            yield value
+        for each in value.values():
+            yield from _grants(each)
     elif isinstance(value, list):
         for each in value:
-            yield from _grants(each, above)
+            yield from _grants(each)
 
 
 def _too_open(resources: dict[str, Any]) -> list[str]:
     """The resources that let somebody in who is no service of AWS, or a service on behalf of whoever asks it."""
     found = []
     for name, resource in _plain(resources).items():
-        for _, grant in _grants(resource):
+        for grant in _grants(resource):
             principal = grant.get("Principal", "*")
             services = _as_list(principal.get("Service")) if isinstance(principal, dict) else [principal]
             is_service = set(principal) == {"Service"} if isinstance(principal, dict) else True
             is_named = all(re.fullmatch(r"[a-z]+\.amazonaws\.com", str(each)) for each in services)
-            sources = json.dumps([grant.get("Condition"), {key: grant[key] for key in grant if key in BOUND_BY}])
+            asked = {key for tests in grant.get("Condition", {}).values() for key in tests}
             # A role that functions take has no other reader: who may pass it is said by IAM.
-            is_bound = any(f'"{key}"' in sources for key in BOUND_BY) or services == ["lambda.amazonaws.com"]
+            is_bound = bool(BOUND_BY & (asked | set(grant))) or services == ["lambda.amazonaws.com"]
             wild = [action for action in _as_list(grant["Action"]) if "*" in action]
             if not (is_service and is_named and is_bound) or wild:
                 found.append(name)
@@ -513,7 +513,7 @@ def test_only_services_of_aws_are_let_in_and_only_for_this_stack() -> None:
 )
 def test_somebody_else_would_be_noticed(resource: str, change: dict[str, Any]) -> None:
     changed = _plain(RESOURCES[resource])
-    _, grant = next(_grants(changed))
+    grant = next(_grants(changed))
     grant.update(change)
     for key in [key for key, value in grant.items() if value is None]:
         del grant[key]
