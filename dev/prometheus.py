@@ -120,7 +120,10 @@ class Prometheus:
     def query(self, expr: str) -> list[tuple[dict[str, str], float]]:
         """Return the labels and the value of each series of an instant query."""
         status, body = self._get("/api/v1/query?" + urlencode({"query": expr}))
-        answer: dict[str, Any] = json.loads(body)
+        try:
+            answer: dict[str, Any] = json.loads(body)
+        except ValueError:  # "Service Unavailable", while it starts
+            raise PrometheusError(f"Prometheus answered no JSON: {body[:100]!r}") from None
         if status != 200:
             raise PrometheusError(f"{answer.get('errorType')}: {answer.get('error')}")
         return [(series["metric"], float(series["value"][1])) for series in answer["data"]["result"]]
