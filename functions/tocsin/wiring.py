@@ -582,6 +582,7 @@ def build_api(
         tokens_text=application.tokens_text if "api-tokens" in application.settings.secret_names else None,
         limits=read_limits(application.settings.get("TOCSIN_INGEST_LIMITS")),
         limiter=RateLimiter(counters, log, rates) if counters else None,
+        seen=counters,
         about=About(started_at=datetime.now(UTC), tick=application.settings.tick),
     )
 

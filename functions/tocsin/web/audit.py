@@ -22,6 +22,11 @@ class Refusal(StrEnum):
     TOO_MANY = "too many requests"
     NOT_VALID = "not valid"
     FAILED = "failed"
+    # Of those who sign instead of showing a token.
+    FORGED = "forged"
+    STALE = "stale"
+    REPLAYED = "replayed"
+    MALFORMED = "malformed"
 
 
 _BY_STATUS = {
@@ -39,7 +44,9 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 def why(response: Response) -> Refusal | None:
-    """Return why a request was refused; None where it was answered."""
+    """Return why a request was refused, or why nothing came of it; None where it was answered."""
+    if response.reason:
+        return Refusal(response.reason)
     if response.status < 400:
         return None
     if "retry-after" in response.headers:

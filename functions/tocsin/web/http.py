@@ -27,6 +27,9 @@ PARAMETERS, HEADERS = 200, 100
 # Lambda hands 6 MB back, as JSON in which quotes are escaped once more.
 ANSWER_BYTES = 5_000_000
 
+# What those send who have no token and sign instead: no other header goes on.
+SIGNED_HEADERS = frozenset({"x-pagerduty-signature", "x-webhook-id", "x-slack-signature", "x-slack-request-timestamp"})
+
 NOT_AN_EVENT = "expected an event of an HTTP API, payload format 2.0"
 
 
@@ -35,7 +38,7 @@ class Request:
     """A request; `path` is split and decoded.
 
     `identity` is who the gateway says is asking; None where it did not look. Then `authorization` has to say it.
-    `source` is the address that asks.
+    `source` is the address that asks. `headers` are those whose senders sign what they send, by lower-case name.
     """
 
     method: str
@@ -46,6 +49,7 @@ class Request:
     authorization: str = ""
     content_type: str = JSON_TYPE
     source: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def last(self, name: str) -> str:
         """Return the last value of a parameter; empty where it is not given."""
@@ -54,18 +58,23 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A response; `value` is its body, as JSON, and None an empty one. `text` is a body that is not JSON."""
+    """A response; `value` is its body, as JSON, and None an empty one. `text` is a body that is not JSON.
+
+    `reason` says to the log alone why nothing came of the request (audit.Refusal), where the status does not say it.
+    """
 
     status: int
     value: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
+    reason: str = ""
 
 
 class Refused(Exception):
     """A request that is not answered as it wishes: the status, and one sentence for the caller.
 
-    `code` is the number in the body, where it is not the status; `value` takes the place of the whole body.
+    `code` is the number in the body, where it is not the status; `value` takes the place of the whole body. `reason`
+    is Response's.
     """
 
     def __init__(
@@ -76,15 +85,17 @@ class Refused(Exception):
         *,
         code: int | None = None,
         value: Any = None,
+        reason: str = "",
     ) -> None:
         self.status = status
+        self.reason = reason
         self.headers = dict(headers or {})
         self.value = {"code": code or status, "message": message} if value is None else value
         super().__init__(message)
 
     @property
     def response(self) -> Response:
-        return Response(self.status, self.value, self.headers)
+        return Response(self.status, self.value, self.headers, reason=self.reason)
 
 
 def refusal(status: int, message: str) -> Response:
@@ -133,6 +144,7 @@ def parse_event(event: Any) -> Request:
         authorization=headers.get("authorization", ""),
         content_type=headers.get("content-type", JSON_TYPE),
         source=source,
+        headers={name: value for name, value in headers.items() if name in SIGNED_HEADERS},
     )
 
 

@@ -13,7 +13,7 @@ from ..pipeline.incidents import Desk
 from ..pipeline.ingest import Ingester
 from ..pipeline.silences import Keeper
 from ..pipeline.standing import Board
-from ..ports import Configurations
+from ..ports import Configurations, Counters
 from .http import BODY_BYTES, Refused, Request, Response
 from .identities import Scope
 from .limits import Limits
@@ -39,7 +39,7 @@ class Api:
 
     `compile_pattern` compiles the regular expressions of filters, `config_text` gives alertmanager.yml, `tokens_text`
     the secret with the tokens (raising SecretError); without it no token is good. Without a `limiter` everybody may ask
-    as often as they wish.
+    as often as they wish. `seen` counts signed requests, so that none is taken twice; without it they are.
     """
 
     desk: Desk
@@ -52,6 +52,7 @@ class Api:
     tokens_text: Callable[[datetime], str] | None = None
     limits: Limits = field(default_factory=Limits)
     limiter: RateLimiter | None = None
+    seen: Counters | None = None
     about: About = field(default_factory=About)
 
 
