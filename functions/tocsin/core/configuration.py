@@ -8,16 +8,19 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
+from .action_links import LinkSettings
 from .alerts import Alert
 from .cooldowns import DEFAULT_COOLDOWN, CooldownRule
-from .escalation import EscalationPolicy
 from .inhibition import InhibitRule
 from .intervals import TimeInterval
+from .oncall import Schedule
+from .policies import EscalationPolicy
 from .receivers import IntegrationKey, Receiver
 from .redaction import Redaction
 from .routing import GroupIdentity, Route, identify_group, routes_for
 from .rules import Rule, RuleGroup
 from .silences import BroadnessRule
+from .users import User
 from .watching import Canary, canary_way
 
 # How long an alert that was posted without an end counts as firing after its last post.
@@ -37,7 +40,7 @@ class Configuration:
 
     `templates` are the texts of the notification templates' files by name, in the order in which they are read;
     `heartbeat` says where each completed tick is told, in plain JSON values with secrets as references; `warnings` is
-    what is odd and no reason to refuse, one line each.
+    what is odd and no reason to refuse, one line each. `contacts` holds a receiver for each way of a user (users.py).
     """
 
     digest: str
@@ -59,7 +62,11 @@ class Configuration:
     has_watchdog: bool = False
     canary: Canary | None = None
     heartbeat: Mapping[str, Any] | None = None
+    links: LinkSettings | None = None
     warnings: tuple[str, ...] = ()
+    users: Mapping[str, User] = field(default_factory=dict)
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    contacts: Mapping[str, Receiver] = field(default_factory=dict)
     _receivers: Mapping[str, tuple[tuple[str, ...], ...]] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -87,5 +94,11 @@ class Configuration:
         return any(identify_group(route, alert.labels) == group for route in routes)
 
     def has_integration(self, key: IntegrationKey) -> bool:
-        """Say whether any receiver has this integration."""
-        return any(each.key == key for receiver in self.receivers.values() for each in receiver.integrations)
+        """Say whether any receiver, or any way of a user, has this integration."""
+        receivers = (*self.receivers.values(), *self.contacts.values())
+        return any(each.key == key for receiver in receivers for each in receiver.integrations)
+
+    def user_by(self, *, slack_id: str = "", email: str = "", pagerduty_id: str = "", phone: str = "") -> User | None:
+        """Return the user whom any of these belongs to; what is empty belongs to nobody."""
+        asked = {key for key in (slack_id, email.casefold(), pagerduty_id, phone) if key}
+        return next((user for user in self.users.values() if asked & user.identities()), None)
