@@ -38,8 +38,9 @@ class Api:
     """What answering works with.
 
     `compile_pattern` compiles the regular expressions of filters, `config_text` gives alertmanager.yml, `tokens_text`
-    the secret with the tokens (raising SecretError); without it no token is good. Without a `limiter` everybody may ask
-    as often as they wish. `seen` counts signed requests, so that none is taken twice; without it they are.
+    the secret with the tokens (raising SecretError); without it no token is good. `read_secret` gives what a
+    reference of the configuration leads to, raising the same. Without a `limiter` everybody may ask as often as they
+    wish. `seen` counts signed requests, so that none is taken twice; without it they are.
     """
 
     desk: Desk
@@ -50,6 +51,7 @@ class Api:
     keeper: Keeper
     config_text: Callable[[], str] = str
     tokens_text: Callable[[datetime], str] | None = None
+    read_secret: Callable[[str, datetime], str] | None = None
     limits: Limits = field(default_factory=Limits)
     limiter: RateLimiter | None = None
     seen: Counters | None = None
