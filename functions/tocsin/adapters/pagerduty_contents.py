@@ -5,11 +5,11 @@ An event may have 512 KB: alerts are left out of the details until it fits, and 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from ..core import pagerduty
 from ..core.alerts import Alert
 from ..core.labels import common
 from ..core.links import back_link, web_url
@@ -32,7 +32,6 @@ from .http import encode
 from .texts import Texts
 
 EVENT_BYTES = 500 * 1024  # of 512 KB; the key and the note of what was left out take some
-DEDUP_KEY_LENGTH = 255
 SUMMARY_LENGTH = 1024
 LABELS = 64
 _FIELD_LENGTH = 255
@@ -42,10 +41,7 @@ _TEXT_LENGTH = 4096
 
 def dedup_key(notification: Notification) -> str:
     """Return what ties a group's events together at one receiver, at most 255 characters."""
-    key = f"{notification.group}/{notification.receiver}"
-    if len(key) <= DEDUP_KEY_LENGTH:
-        return key
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    return pagerduty.dedup_key(notification.group, notification.receiver)
 
 
 def shown_alerts(notification: Notification) -> Sequence[Alert]:
