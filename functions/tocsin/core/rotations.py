@@ -75,9 +75,7 @@ class Layer:
         ends = list(accumulate(turn.lasts for turn in self.turns))
         rounds, rest = divmod(wall_of(instant, self.zone) - self.anchor, ends[-1])
         number = rounds * len(ends) + bisect_right(ends, rest)
-        # Where clocks jump, the local time is that of a turn nearby.
-        while self._begin(number) > instant:
-            number -= 1
+        # When an hour comes again, the turn that follows may have begun in it already.
         while self._begin(number + 1) <= instant:
             number += 1
         return number
