@@ -72,6 +72,7 @@ def load_configuration(source: Mapping[str, bytes], *, environment: Mapping[str,
         redaction=additions.redaction,
         has_watchdog=has_watchdog,
         canary=additions.canary,
+        pagerduty_secrets=additions.pagerduty_secrets,
         heartbeat=additions.beats.tick,
         warnings=_warnings(alerting, templates),
     )

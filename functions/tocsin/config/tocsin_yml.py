@@ -8,6 +8,7 @@ redaction           what must not leave: kinds of credentials, patterns, labels 
 silences            which are too broad: without a label of required_labels, or for more than max_alerts alerts
 heartbeat           where completed ticks, and arrivals of the watchdog, are told (watching.py)
 canary              who is sent a test notification once a day (watching.py)
+pagerduty           how PagerDuty's webhooks are known (pagerduty.py)
 compatibility       `alertmanager` repeats its faults, notification for notification; `tocsin` is right
 """
 
@@ -33,6 +34,7 @@ from ..errors import ConfigError, Problem
 from .blocks import INLINE_SECRETS, Block, Reading, did_you_mean
 from .documents import Path, Scalar, read_document
 from .matching import read_matchers
+from .pagerduty import read_pagerduty
 from .redaction import read_redaction
 from .substitution import ANY_NAME, Substitution
 from .threshold_rules import GROUP, ThresholdRule, check_templates, check_threshold_rule, compile_rule
@@ -57,6 +59,7 @@ class _File(Block):
     silences: Blocks = None
     heartbeat: Blocks = None
     canary: Blocks = None
+    pagerduty: Blocks = None
     compatibility: Annotated[Compatibility, BeforeValidator(_compatibility)] = Compatibility.TOCSIN
 
 
@@ -107,6 +110,7 @@ class Additions:
     compatibility: Compatibility = Compatibility.TOCSIN
     beats: Beats = field(default_factory=Beats)
     canary: Canary | None = None
+    pagerduty_secrets: tuple[str, ...] = ()
 
 
 def read_tocsin(
@@ -161,6 +165,7 @@ class _Reader:
             compatibility=file.compatibility if file else Compatibility.TOCSIN,
             beats=read_heartbeat(self.reading),
             canary=read_canary(self.reading, self._receivers),
+            pagerduty_secrets=read_pagerduty(self.reading),
         )
 
     def _items(self, path: Path, context: str = "") -> list[Path]:

@@ -41,6 +41,7 @@ class Configuration:
     `templates` are the texts of the notification templates' files by name, in the order in which they are read;
     `heartbeat` says where each completed tick is told, in plain JSON values with secrets as references; `warnings` is
     what is odd and no reason to refuse, one line each. `contacts` holds a receiver for each way of a user (users.py).
+    `pagerduty_secrets` refer to what PagerDuty's webhooks are signed with.
     """
 
     digest: str
@@ -63,6 +64,7 @@ class Configuration:
     canary: Canary | None = None
     heartbeat: Mapping[str, Any] | None = None
     links: LinkSettings | None = None
+    pagerduty_secrets: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     users: Mapping[str, User] = field(default_factory=dict)
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
