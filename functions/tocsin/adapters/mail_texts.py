@@ -13,6 +13,7 @@ from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from ..core.drills import marked
 from ..core.notifications import Notification
 from ..core.wording import clip, one_line
 from .texts import Texts
@@ -45,7 +46,8 @@ def overlay(own: Email, texts: Texts) -> Email:
     """Return a message with everything in it that the settings say otherwise."""
     subject = str((texts.settings.get("headers") or {}).get("Subject") or "")
     if texts.is_own(subject):
-        own = replace(own, subject=clip(one_line(texts.prose(subject, own.subject)), SUBJECT_LENGTH) or own.subject)
+        said = marked(texts.notification, one_line(texts.prose(subject, own.subject)))
+        own = replace(own, subject=clip(said, SUBJECT_LENGTH) or own.subject)
     return replace(own, html=_html(own, texts), text=_text(own, texts), headers=dict(_headers(texts)))
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..core.alerts import Status
+from ..core.drills import marked
 from ..core.links import back_link
 from ..core.notifications import Notification
 from ..core.wording import (
@@ -76,7 +77,8 @@ def degraded(notification: Notification, error: Exception) -> Plain:
     name = _attempt(lambda: str(notification.alerts[0].name), "")
     key = _attempt(lambda: str(notification.group_key), "")
     labels = [_attempt(partial(_labels_text, notification, index), "") for index in range(_DEGRADED_ALERTS)]
-    subject = _attempt(lambda: _ascii(f"[{status}] {name or key or 'an alert'}"), f"[{status}] an alert")
+    heading = _attempt(lambda: _ascii(f"[{status}] {name or key or 'an alert'}"), f"[{status}] an alert")
+    subject = _attempt(lambda: _ascii(marked(notification, heading)), heading)
     lines = [
         f"{subject} (severity: {_attempt(lambda: str(notification.severity), 'unknown')})",
         *(clip(label, _TEXT_LENGTH) for label in labels if label),

@@ -17,6 +17,7 @@ from html import escape, unescape
 from html.parser import HTMLParser
 from typing import Any
 
+from ..core.drills import marked
 from ..core.links import back_link
 from ..core.notifications import Notification
 from ..core.wording import clip, title
@@ -104,7 +105,7 @@ def _message(notification: Notification, texts: Texts) -> dict[str, Any]:
         return _own(notification)
     template, mode = str(texts.settings["message"]), str(texts.settings.get("parse_mode", _HTML))
     try:
-        text = texts.filled(template, as_html=mode == _HTML)
+        text = marked(notification, texts.filled(template, as_html=mode == _HTML))
     except Exception:
         # The error would have to be escaped for the mode; as plain text it needs nothing.
         return {"text": clip(texts.prose(template, _plain(notification)), TEXT_LENGTH, size=_units)}

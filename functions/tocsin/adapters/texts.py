@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from ..core.drills import marked
 from ..core.notifications import Notification
 from ..core.receivers import REDEFINED_TEMPLATES
 from ..core.steps import Steps
@@ -45,6 +46,8 @@ _SHARED = frozenset(
         "__text_alert_list_markdown",
     }
 )
+# What a person reads first, whatever the integration: there a drill says that it is one.
+_LEADS = frozenset({"title", "subject", "message", "message_text", "text", "pretext", "fallback", "description"})
 _ERROR_LENGTH = 300
 MOST_STEPS = 4_000_000
 
@@ -116,7 +119,8 @@ class Texts:
     def said(self, key: str, otherwise: str = "") -> str:
         """Return the prose of a key; `otherwise` where it is not set, and before the error where it fails."""
         value = self.settings.get(key)
-        return self.prose(value, otherwise) if isinstance(value, str) and value else otherwise
+        text = self.prose(value, otherwise) if isinstance(value, str) and value else otherwise
+        return marked(self.notification, text) if key in _LEADS else text
 
     def value(self, key: str, otherwise: str = "") -> str:
         """Return what a machine reads in a key; `otherwise` where it is not set, empty or fails."""

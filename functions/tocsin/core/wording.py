@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from .alerts import Alert, Status
+from .drills import marked
 from .labels import ALERTNAME
 from .links import Link, links_of
 from .notifications import Notification, Reason
@@ -87,14 +88,14 @@ def resolved(notification: Notification) -> tuple[Alert, ...]:
 
 
 def title(notification: Notification) -> str:
-    """Return `[FIRING:2] Name (group labels)`, on one line."""
+    """Return `[FIRING:2] Name (group labels)`, on one line; a drill's says so first."""
     labels = [
         f"{one_line(name)}={one_line(value)}"
         for name, value in sorted(notification.group_labels.items())
         if name != ALERTNAME
     ]
     about = f" ({', '.join(_some(labels, LABELS_IN_TITLE))})" if labels else ""
-    return f"[{_status(notification)}] {_names(notification)}{about}"
+    return marked(notification, f"[{_status(notification)}] {_names(notification)}{about}")
 
 
 def why(notification: Notification) -> str:
