@@ -309,6 +309,39 @@ class Counters(Protocol):
         ...
 
 
+class Receipt(StrEnum):
+    """Whether what came from outside is this invocation's to do."""
+
+    GRANTED = "granted"
+    DONE = "already done"
+    BUSY = "another invocation is doing it"
+
+
+class Receipts(Protocol):
+    """What comes from outside under a name of its own, perhaps several times, and is to be done once.
+
+    It counts as done after it was done, so that a crash loses nothing: whoever sends it again has it done then.
+    """
+
+    def begin(self, name: str, *, until: datetime, now: datetime) -> Receipt:
+        """Take something in hand, alone until an instant, or say why not. Raises StoreError."""
+        ...
+
+    def finish(self, name: str, *, keep_until: datetime) -> None:
+        """Remember that it is done. Raises StoreError."""
+        ...
+
+    def drop(self, name: str, *, until: datetime) -> None:
+        """Give back what was taken in hand until that instant and not done. Raises StoreError."""
+        ...
+
+    def save_alias(self, alias: str, name: str, *, keep_until: datetime) -> None:
+        """Remember what somebody outside calls something of ours. Raises StoreError."""
+        ...
+
+    def load_alias(self, alias: str, *, now: datetime) -> str | None: ...
+
+
 class Threads(Protocol):
     """The message that each integration edits and answers as its group changes."""
 

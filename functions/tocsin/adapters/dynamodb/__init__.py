@@ -14,6 +14,8 @@
     silences           <id>                         what people want to hear nothing of
     ingested           <fingerprint>                an alert that was sent to us
     rate#<count>       head                         how often a caller has asked in a minute
+    receipt#<hash>     head                         what came from outside and was done, or is being done
+    alias#<hash>       head                         what somebody outside calls something of ours
     config             last-good[#part]             the last configuration that was valid
 
 The index `due` holds the groups by when they are to be looked at, and outboxes that wait to be sent.
@@ -25,6 +27,7 @@ from .groups import DynamoGroups
 from .incidents import DynamoIncidents
 from .ingested import DynamoIngested
 from .inhibitors import DynamoInhibitors
+from .receipts import DynamoReceipts
 from .rules import DynamoRules
 from .silences import DynamoSilences
 from .snapshots import DynamoSnapshots
@@ -37,6 +40,7 @@ __all__ = [
     "DynamoIncidents",
     "DynamoIngested",
     "DynamoInhibitors",
+    "DynamoReceipts",
     "DynamoRules",
     "DynamoSilences",
     "DynamoSnapshots",
