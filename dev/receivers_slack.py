@@ -26,6 +26,9 @@ HEADER_LENGTH = 150
 ELEMENTS = 10
 BLOCKS_LENGTH = 13_000
 LINK_LENGTH = 3_000
+ID_LENGTH = 255
+BUTTON_VALUE_LENGTH = 2_000
+OPTION_VALUE_LENGTH = 150
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}|good|warning|danger")
 _ENTITY = re.compile(r"&(?!(?:amp|lt|gt);)")
 _MARKUP = re.compile(r"<([^<>]*)>")
@@ -44,6 +47,7 @@ _KEYS = frozenset(
         "unfurl_links",
         "unfurl_media",
         "thread_ts",
+        "reply_broadcast",
     }
 )
 
@@ -160,12 +164,78 @@ def _actions(where: str, block: Mapping[str, Any]) -> Iterator[Refusal]:
     if not isinstance(elements, list) or not 1 <= len(elements) <= 25:
         yield Refusal("invalid_blocks", f"{where}.elements: 1 to 25")
         return
+    yield from _short(f"{where}.block_id", block.get("block_id", "-"), ID_LENGTH)
+    ids = [element.get("action_id") for element in elements if isinstance(element, dict) and "action_id" in element]
+    if len(set(map(str, ids))) != len(ids):
+        yield Refusal("invalid_blocks", f"{where}.elements: an action_id stands twice")
     for index, element in enumerate(elements):
-        yield from _text(f"{where}.elements[{index}].text", element.get("text"), 75, kinds=("plain_text",))
-        if len(element.get("url", "")) > LINK_LENGTH:
-            yield Refusal("invalid_blocks", f"{where}.elements[{index}].url: too long")
+        place = f"{where}.elements[{index}]"
+        kind = element.get("type") if isinstance(element, dict) else None
+        check = _ELEMENTS.get(kind) if isinstance(kind, str) else None
+        if check is None:
+            yield Refusal("invalid_blocks", f"{place}: type {kind!r}")
+            continue
+        yield from _short(f"{place}.action_id", element.get("action_id", "-"), ID_LENGTH)
+        yield from check(place, element)
+        if "confirm" in element:
+            yield from _confirmation(f"{place}.confirm", element["confirm"])
 
 
+def _button(where: str, element: Mapping[str, Any]) -> Iterator[Refusal]:
+    yield from _strangers(where, element, {"text", "value", "url", "style", "accessibility_label"})
+    yield from _text(f"{where}.text", element.get("text"), 75, kinds=("plain_text",))
+    yield from _short(f"{where}.value", element.get("value", "-"), BUTTON_VALUE_LENGTH)
+    yield from _short(f"{where}.url", element.get("url", "-"), LINK_LENGTH)
+    if element.get("style", "primary") not in ("primary", "danger"):
+        yield Refusal("invalid_blocks", f"{where}.style: {element['style']!r}")
+
+
+def _select(where: str, element: Mapping[str, Any]) -> Iterator[Refusal]:
+    yield from _strangers(where, element, {"placeholder", "options", "initial_option", "focus_on_load"})
+    if "placeholder" in element:
+        yield from _text(f"{where}.placeholder", element["placeholder"], 150, kinds=("plain_text",))
+    yield from _options(where, element.get("options"), 100)
+
+
+def _overflow(where: str, element: Mapping[str, Any]) -> Iterator[Refusal]:
+    yield from _strangers(where, element, {"options"})
+    yield from _options(where, element.get("options"), 5)
+
+
+def _options(where: str, options: Any, most: int) -> Iterator[Refusal]:
+    if not isinstance(options, list) or not 1 <= len(options) <= most:
+        yield Refusal("invalid_blocks", f"{where}.options: 1 to {most}")
+        return
+    for index, option in enumerate(options):
+        place = f"{where}.options[{index}]"
+        yield from _text(f"{place}.text", option.get("text"), 75)
+        yield from _short(f"{place}.value", option.get("value"), OPTION_VALUE_LENGTH)
+
+
+def _confirmation(where: str, confirm: Any) -> Iterator[Refusal]:
+    if not isinstance(confirm, dict):
+        yield Refusal("invalid_blocks", f"{where}: not an object")
+        return
+    for name, most in (("title", 100), ("confirm", 30), ("deny", 30)):
+        yield from _text(f"{where}.{name}", confirm.get(name), most, kinds=("plain_text",))
+    yield from _text(f"{where}.text", confirm.get("text"), 300)
+
+
+def _strangers(where: str, element: Mapping[str, Any], known: set[str]) -> Iterator[Refusal]:
+    for name in sorted(set(element) - known - {"type", "action_id", "confirm"}):
+        yield Refusal("invalid_blocks", f"{where}: unknown key {name!r}")
+
+
+def _short(where: str, text: Any, length: int) -> Iterator[Refusal]:
+    if not isinstance(text, str) or not 1 <= _units(text) <= length:
+        yield Refusal("invalid_blocks", f"{where}: 1 to {length} characters")
+
+
+_ELEMENTS: Mapping[str, Callable[[str, Mapping[str, Any]], Iterator[Refusal]]] = {
+    "button": _button,
+    "static_select": _select,
+    "overflow": _overflow,
+}
 _KINDS: Mapping[str, Callable[[str, Mapping[str, Any]], Iterator[Refusal]]] = {
     "section": _section,
     "header": _header,
@@ -214,7 +284,8 @@ def _mark_up(where: str, text: Any) -> Iterator[Refusal]:
 def _shown_length(block: Any) -> int:
     if not isinstance(block, dict):
         return 0
-    texts = [block.get("text"), *(block.get("fields") or ()), *(block.get("elements") or ())]
+    texts = [block.get("text"), *(block.get("fields") or ())]
+    texts += (block.get("elements") or ()) if block.get("type") == "context" else ()
     return sum(_units(str(text.get("text", ""))) for text in texts if isinstance(text, dict))
 
 

@@ -118,7 +118,7 @@ class Talk:
 
     def tell(self, given_: Notification, *outcomes: Outcome) -> str:
         work, transport = outlets(*outcomes, secrets=ListedSecrets("xoxb-1"))
-        told = notification(SLACK, *given_.alerts, settings=self.settings)
+        told = notification(SLACK, *given_.alerts, settings=self.settings, incident=None)
         try:
             return SlackSender(work, self.store)(told, now=NOW)
         finally:
@@ -205,7 +205,8 @@ def test_slack_s_methods_take_it() -> None:
         sender = SlackSender(Outlets(ListedSecrets("xoxb-1"), HttpClients(http)), store)
         settings = app(api_url=receivers.slack_app_url, update_message=True, post_updates_to_thread=True)
         for given_ in (FIRING, FIRING, RESOLVED):
-            sender(notification(SLACK, *given_.alerts, settings=settings), now=NOW + timedelta(minutes=1))
+            told = notification(SLACK, *given_.alerts, settings=settings, incident=None)
+            sender(told, now=NOW + timedelta(minutes=1))
         assert [each.problems for each in receivers.received] == [()] * 6
         methods = [each.target for each in receivers.received]
     assert methods == ["chat.postMessage", "chat.postMessage", *["chat.update", "chat.postMessage"] * 2]

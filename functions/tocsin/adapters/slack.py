@@ -1,8 +1,8 @@
 """Slack: what a message looks like, and how it is posted to an incoming webhook or by an app (slack_app.py).
 
-One message a notification: the title (a link back), then one coloured attachment for what fires and a green one for
-what is resolved; or what the settings' own texts make of it (slack_attachment.py). Slack's limits are kept by cutting,
-and the message says what was left out.
+One message a notification: the title (a link back), who has the incident, then one coloured attachment for what fires
+and a green one for what is resolved; or what the settings' own texts make of it (slack_attachment.py). An app's message
+has buttons (slack_buttons.py). Slack's limits are kept by cutting, and the message says what was left out.
 
 Sources: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 https://docs.slack.dev/reference/block-kit/blocks
@@ -41,9 +41,12 @@ from . import slack_app, slack_attachment
 from .channel import Channel, Outlets
 from .http import Response, refused
 from .plain import Plain, degraded
+from .slack_buttons import Block, buttons
+from .slack_news import standing_blocks
+from .slack_text import escape, mrkdwn, section, units
 from .texts import Texts
 
-BLOCKS = 40  # Slack takes 50 in a message; some are the title's and the footer's
+BLOCKS = 40  # Slack takes 50 in a message; some are the title's, the footer's and the buttons'
 FIELDS = 10
 LINK_LENGTH = 2000  # of 3,000
 # Slack refuses what is too long as a whole (msg_blocks_too_long) at a length it does not document, about 13,000.
@@ -51,14 +54,11 @@ MESSAGE_LENGTH = 11_000
 TITLE_LENGTH = 600
 FALLBACK_LENGTH = 900
 _PLAIN_LENGTH = 8_000
-_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _PASSED_ON = ("channel", "username", "icon_emoji", "icon_url")
 # What Slack answers when the webhook itself is not valid (any more), whatever the status.
 _BAD_WEBHOOKS = frozenset(
     {"invalid_token", "no_service", "no_service_id", "no_team", "no_active_hooks", "team_disabled"}
 )
-
-Block = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +70,16 @@ class SlackSender:
 
     def __call__(self, notification: Notification, *, now: datetime) -> str:
         """Post. Raises DeliveryError."""
-        message = render(notification, self.outlets.texts(notification, now=now))
-        return self.outlets.deliver(notification, partial(send, message, self.threads), now=now)
+        texts = self.outlets.texts(notification, now=now)
+        return self.outlets.deliver(notification, partial(send, texts, self.threads), now=now)
 
 
-def send(message: dict[str, Any], threads: Threads, channel: Channel) -> str:
+def send(texts: Texts, threads: Threads, channel: Channel) -> str:
     """Post a message and return Slack's answer. Raises DeliveryError."""
     url = channel.secret("api_url")
     if slack_app.is_app(url):
-        return slack_app.send(message, url, threads, channel)
-    response = channel.post(url, message)
+        return slack_app.send(render(channel.notification, texts, by_app=True), url, threads, channel)
+    response = channel.post(url, render(channel.notification, texts))
     if response.status == 200:
         return response.text or "ok"
     raise refused(response, url, reason=_refusal(response))
@@ -89,37 +89,41 @@ def _refusal(response: Response) -> FailureReason | None:
     return FailureReason.AUTH if response.text in _BAD_WEBHOOKS else None
 
 
-def render(notification: Notification, texts: Texts | None = None) -> dict[str, Any]:
-    """Return the payload; what cannot be rendered becomes a plain message. Never raises."""
+def render(notification: Notification, texts: Texts | None = None, *, by_app: bool = False) -> dict[str, Any]:
+    """Return the payload, with buttons where it is an app's; what cannot be rendered becomes plain. Never raises."""
     texts = texts or Texts(notification)
     try:
-        message = _own_message(notification, texts)
+        message = _own_message(notification, texts, buttons(notification) if by_app else [])
     except Exception as error:
         message = _plain_message(degraded(notification, error))
     return {**message, **_passed_on(texts)}
 
 
-def _own_message(notification: Notification, texts: Texts) -> dict[str, Any]:
+def _own_message(notification: Notification, texts: Texts, actions: list[Block]) -> dict[str, Any]:
     if not slack_attachment.has_texts(texts):
-        return _message(notification, texts.value("color") if texts.is_given("color") else "")
+        return _message(notification, texts.value("color") if texts.is_given("color") else "", actions)
     heading = escape(title(notification), TITLE_LENGTH)
-    return slack_attachment.render(texts, heading=heading, story=_fallback(notification, title(notification)))
+    message = slack_attachment.render(texts, heading=heading, story=_fallback(notification, title(notification)))
+    more = [*standing_blocks(notification), *actions]
+    if more:
+        message["attachments"].append(_attachment(notification.severity, notification.status, more))
+    return message
 
 
-def _message(notification: Notification, tone: str) -> dict[str, Any]:
+def _message(notification: Notification, tone: str, actions: list[Block]) -> dict[str, Any]:
     heading = title(notification)
     link = back_link(notification)
     shown = escape(heading, TITLE_LENGTH)
-    top = _section(f"*<{_url(link)}|{shown.replace('|', '¦')}>*" if link else f"*{shown}*")
+    top = section(f"*<{_url(link)}|{shown.replace('|', '¦')}>*" if link else f"*{shown}*")
     attachments, left_out = _attachments(notification)
-    footer = _footer(notification, left_out + notification.truncated)
-    if attachments:
-        attachments[-1]["blocks"].append(footer)
-    else:
-        attachments = [_attachment(notification.severity, notification.status, [footer])]
+    footer = _footer(notification, left_out + notification.truncated, has_buttons=bool(actions))
+    if not attachments:
+        attachments = [_attachment(notification.severity, notification.status, [])]
+    attachments[-1]["blocks"] += [footer, *actions]
     if tone:
         attachments[0]["color"] = tone
-    return {"text": _fallback(notification, heading), "blocks": [top], "attachments": attachments}
+    blocks = [top, *standing_blocks(notification)]
+    return {"text": _fallback(notification, heading), "blocks": blocks, "attachments": attachments}
 
 
 def _attachments(notification: Notification) -> tuple[list[dict[str, Any]], int]:
@@ -146,13 +150,13 @@ def _attachment(severity: str, status: Status, blocks: list[Block]) -> dict[str,
 
 def _alert_blocks(alert: Alert, *, now: datetime) -> Iterator[Block]:
     said = facts(alert, now=now)
-    block = _section("\n".join(_alert_lines(said)))
+    block = section("\n".join(_alert_lines(said)))
     fields = _fields(said)
     if fields:
         block["fields"] = fields
     yield block
     links = [f"<{_url(link.url)}|{link.label}>" for link in said.links]
-    elements = [_text(link) for link in links if len(link) <= LINK_LENGTH]
+    elements = [mrkdwn(link) for link in links if len(link) <= LINK_LENGTH]
     if elements:
         yield {"type": "context", "elements": elements}
 
@@ -173,23 +177,23 @@ def _alert_lines(said: Facts) -> Iterator[str]:
 def _fields(said: Facts) -> list[Block]:
     pairs = said.labels if said.headline == said.name else (("alert", said.name), *said.labels)
     room = FIELDS if len(pairs) <= FIELDS else FIELDS - 1
-    fields = [_text(f"*{escape(name, 80)}*\n{escape(value, 120)}") for name, value in pairs[:room]]
+    fields = [mrkdwn(f"*{escape(name, 80)}*\n{escape(value, 120)}") for name, value in pairs[:room]]
     if len(pairs) > room:
-        fields.append(_text(f"_and {plural(len(pairs) - room, 'more label')}_"))
+        fields.append(mrkdwn(f"_and {plural(len(pairs) - room, 'more label')}_"))
     return fields
 
 
-def _footer(notification: Notification, left_out: int) -> Block:
+def _footer(notification: Notification, left_out: int, *, has_buttons: bool) -> Block:
     lines = [f"*Why:* {escape(why(notification), 300)} · *Severity:* {escape(one_line(notification.severity), 60)}"]
     if left_out:
         lines.insert(0, f"*… and {plural(left_out, 'more alert')} not shown here*")
     command = acknowledgement(notification)
-    if command:
+    if command and not has_buttons:
         lines.append(f"*Acknowledge:* `{escape(command, 200)}`")
     about = f"Group {escape(one_line(notification.group_key), 500)}"
     if notification.incident:
         about += f" · Incident {escape(notification.incident, 120)}"
-    return {"type": "context", "elements": [_text("\n".join([*lines, about]))]}
+    return {"type": "context", "elements": [mrkdwn("\n".join([*lines, about]))]}
 
 
 def _fallback(notification: Notification, heading: str) -> str:
@@ -212,32 +216,10 @@ def _plain_message(plain: Plain) -> dict[str, Any]:
     return {"text": escape(plain.text, _PLAIN_LENGTH)}
 
 
-def _section(text: str) -> Block:
-    return {"type": "section", "text": _text(text)}
-
-
-def _text(text: str) -> Block:
-    return {"type": "mrkdwn", "text": text}
-
-
 def _url(url: str) -> str:
     return url.replace("&", "&amp;")
 
 
-def escape(text: str, limit: int) -> str:
-    """Return text as mrkdwn takes it, cut so that the escaped text is within a limit."""
-    return "".join(_ESCAPES.get(character, character) for character in clip(text, limit, size=_size))
-
-
-def _size(character: str) -> int:
-    """Return the length of a character when escaped, in UTF-16 units as Slack counts."""
-    return _units(_ESCAPES.get(character, character))
-
-
-def _units(text: str) -> int:
-    return len(text) + sum(character > "\uffff" for character in text)
-
-
 def _length(block: Block) -> int:
     texts = [block.get("text"), *block.get("fields", ()), *block.get("elements", ())]
-    return sum(_units(text["text"]) for text in texts if text)
+    return sum(units(text["text"]) for text in texts if text)

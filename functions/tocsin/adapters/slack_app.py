@@ -1,8 +1,10 @@
 """Slack, by an app's token: a message that is edited as its group changes (`update_message`), with what is new in its
 thread (`post_updates_to_thread`).
 
-Where a message is, is kept for each group and integration until the group is resolved. A message that is gone is
-replaced by a new one. The token stands in `http_config.authorization`, as in Alertmanager.
+An incident has one message, whatever the settings say, and what is new of it stands in its thread unless
+`post_updates_to_thread` is false. Where a message is, is kept for each group and integration until the group is
+resolved. A message that is gone, or an older incident's, is replaced by a new one. The token stands in
+`http_config.authorization`, as in Alertmanager.
 
 Sources: https://docs.slack.dev/reference/methods/chat.postMessage, https://docs.slack.dev/reference/methods/chat.update
 """
@@ -11,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +22,7 @@ from ..errors import DeliveryError, FailureReason
 from ..ports import Thread, Threads
 from .channel import Channel
 from .http import Response, redact, refused
+from .slack_news import news
 
 _POST, _UPDATE = "/chat.postMessage", "/chat.update"
 _AUTH = frozenset(
@@ -60,6 +63,8 @@ def is_app(url: str) -> bool:
 def send(message: Mapping[str, Any], url: str, threads: Threads, channel: Channel) -> str:
     """Post or edit, and return where the message is. Raises DeliveryError."""
     settings, notification = channel.settings, channel.notification
+    if notification.incident and not notification.is_compatible:
+        return _tell_incident(message, url, threads, channel, notification.incident)
     edits, replies = bool(settings.get("update_message")), bool(settings.get("post_updates_to_thread"))
     if not edits and not replies:
         return _said(_done(_ask(url, message, channel), url))
@@ -73,9 +78,30 @@ def send(message: Mapping[str, Any], url: str, threads: Threads, channel: Channe
     # The first message would be lost when it is edited: a copy of it opens its thread.
     if thread and replies and (edits or not is_new):
         _done(_ask(url, _moved(message, thread, "thread_ts"), channel), url)
-    if notification.status is Status.RESOLVED:
-        # What fires next is news: it gets a message of its own.
-        threads.save_thread(notification, None, now=channel.now)
+    return _over(thread, threads, channel)
+
+
+def _tell_incident(message: Mapping[str, Any], url: str, threads: Threads, channel: Channel, incident: str) -> str:
+    """Keep the incident's one message as it should be, and say what is new in its thread."""
+    notification = channel.notification
+    thread = threads.load_thread(notification, now=channel.now)
+    if thread and thread.incident in ("", incident):
+        thread = _edit(message, url, thread, channel)
+        if thread and channel.settings.get("post_updates_to_thread") is not False:
+            _done(_ask(url, _moved(news(notification), thread, "thread_ts"), channel), url)
+    else:
+        thread = None
+    if thread is None:
+        posted = _done(_ask(url, message, channel), url).thread
+        thread = replace(posted, incident=incident) if posted else None
+        threads.save_thread(notification, thread, now=channel.now)
+    return _over(thread, threads, channel)
+
+
+def _over(thread: Thread | None, threads: Threads, channel: Channel) -> str:
+    """Return where the message is; what fires after all was resolved is news, and gets a message of its own."""
+    if channel.notification.status is Status.RESOLVED:
+        threads.save_thread(channel.notification, None, now=channel.now)
     return f"message {thread.message} in {thread.channel}" if thread else "ok"
 
 

@@ -156,13 +156,14 @@ class DynamoDeliveries:
         thread = item.get("thread")
         if not thread or thread["until"] <= epoch(now):
             return None
-        return Thread(thread["channel"], thread["message"])
+        return Thread(thread["channel"], thread["message"], thread.get("incident", ""))
 
     def save_thread(self, notification: Notification, thread: Thread | None, *, now: datetime) -> None:
         names, values, expression = {"#thread": "thread"}, {}, "REMOVE #thread"
         if thread is not None:
             until = epoch(now + KEPT_FOR)
-            values = {":thread": {"channel": thread.channel, "message": thread.message, "until": until}}
+            place = {"channel": thread.channel, "message": thread.message, "incident": thread.incident}
+            values = {":thread": {**place, "until": until}}
             expression = "SET #thread = :thread"
         self._table.update(_partition(notification.group), notification.key, expression, Condition("", names, values))
 
