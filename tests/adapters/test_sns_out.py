@@ -82,10 +82,16 @@ def test_the_settings_fill_every_field() -> None:
 def test_a_telephone_gets_a_short_text_without_a_subject() -> None:
     long = alert(annotations={"summary": "x" * 3000})
     request = render(notification(SNS, long, settings={"phone_number": "+491701234567"}))
-    assert set(request) == {"PhoneNumber", "Message"}
+    assert set(request) == {"PhoneNumber", "Message", "MessageAttributes"}
     assert len(request["Message"]) <= 1600
+    # SNS takes a text message for advertising where nothing is said.
+    kind = {"AWS.SNS.SMS.SMSType": {"DataType": "String", "StringValue": "Transactional"}}
+    assert request["MessageAttributes"] == kind
     cut = render(notification(SNS, alert(), settings={"phone_number": "+49", "message": "y" * 2000}))
-    assert cut["MessageAttributes"] == {"truncated": {"DataType": "String", "StringValue": "true"}}
+    assert cut["MessageAttributes"] == {**kind, "truncated": {"DataType": "String", "StringValue": "true"}}
+    own = {"phone_number": "+49", "attributes": {"AWS.SNS.SMS.SMSType": "Promotional"}}
+    asked = render(notification(SNS, alert(), settings=own))
+    assert asked["MessageAttributes"]["AWS.SNS.SMS.SMSType"]["StringValue"] == "Promotional"
 
 
 def test_a_text_that_fails_says_so_and_what_there_is_to_say() -> None:

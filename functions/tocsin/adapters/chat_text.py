@@ -80,7 +80,9 @@ def _head(notification: Notification, markup: Markup) -> str:
     lines = [f"{markup.strong('Why:')} {markup.escape(clip(why(notification), 200))}"]
     lines[0] += f" · {markup.strong('Severity:')} {markup.escape(clip(one_line(notification.severity), 60))}"
     command = acknowledgement(notification)
-    if command:
+    if notification.acknowledge_url:
+        lines.append(markup.linked("Acknowledge", notification.acknowledge_url))
+    elif command:
         lines.append(f"{markup.strong('Acknowledge:')} {markup.quoted(clip(command, 200))}")
     return markup.line_end.join(lines)
 

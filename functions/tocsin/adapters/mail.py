@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from html import escape
 
+from ..core.action_links import settings_of
 from ..core.alerts import Alert, Status
 from ..core.links import back_link
 from ..core.notifications import Notification
@@ -20,6 +21,7 @@ from ..core.wording import (
     acknowledgement,
     clip,
     colour,
+    duration_text,
     facts,
     firing,
     measured,
@@ -76,6 +78,7 @@ def _html(notification: Notification) -> str:
     now = notification.created_at
     parts = [
         _banner(notification, tone),
+        _acknowledge(notification),
         _why(notification),
         *(_card(facts(alert, now=now), notification.severity) for alert in alerts[:DETAILED]),
         _table(alerts[DETAILED:ROWS], notification.severity, now=now),
@@ -110,8 +113,24 @@ def _banner(notification: Notification, tone: str) -> str:
     )
 
 
+def _acknowledge(notification: Notification) -> str:
+    """Return the button; a cell of a table has its colour also where links have none."""
+    url, links = notification.acknowledge_url, settings_of(notification.integration)
+    if not url or links is None:
+        return ""
+    return (
+        '<div style="padding:18px 20px 14px;border-bottom:1px solid #e1e5ea">'
+        '<table role="presentation" width="100%" cellspacing="0" cellpadding="0"><tr>'
+        f'<td align="center" bgcolor="#1f6f43" style="border-radius:8px"><a href="{escape(url)}" style="display:block;'
+        "padding:13px 16px;color:#ffffff;font-size:17px;line-height:22px;font-weight:700;text-decoration:none;"
+        f'border-radius:8px">Acknowledge</a></td></tr></table><div style="{_MUTED};margin-top:8px">'
+        f"Asks once more before it does. Whoever has this mail can use it, for {duration_text(links.valid_for)}."
+        "</div></div>"
+    )
+
+
 def _why(notification: Notification) -> str:
-    command = acknowledgement(notification)
+    command = None if notification.acknowledge_url else acknowledgement(notification)
     how = (
         '<div style="margin-top:6px">To acknowledge: <code style="background:#eef1f4;padding:2px 6px;border-radius:4px;'
         f'word-break:break-all">{escape(clip(command, 300))}</code></div>'

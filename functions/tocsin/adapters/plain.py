@@ -82,7 +82,7 @@ def degraded(notification: Notification, error: Exception) -> Plain:
     lines = [
         f"{subject} (severity: {_attempt(lambda: str(notification.severity), 'unknown')})",
         *(clip(label, _TEXT_LENGTH) for label in labels if label),
-        _attempt(lambda: f"To acknowledge: {acknowledgement(notification) or 'not needed'}", ""),
+        _attempt(lambda: f"To acknowledge: {_how(notification) or 'not needed'}", ""),
         f"Group: {clip(key, _TEXT_LENGTH)}",
         f"The message itself could not be rendered: {error_text(error)}",
     ]
@@ -126,10 +126,15 @@ def _text(notification: Notification, limit_bytes: int) -> str:
 def _head(notification: Notification) -> str:
     reason, severity = f"Why you get this: {why(notification)}", f"Severity: {one_line(notification.severity)}"
     lines = [clip(title(notification), 400), "", reason, severity]
-    command = acknowledgement(notification)
-    if command:
-        lines.append(f"To acknowledge: {command}")
+    how = _how(notification)
+    if how:
+        lines.append(f"To acknowledge: {how}")
     return "\n".join(clip(line, 600) for line in lines)
+
+
+def _how(notification: Notification) -> str | None:
+    """Return how it is acknowledged: by the link that was sent with it, or by a command."""
+    return notification.acknowledge_url or acknowledgement(notification)
 
 
 def _blocks(notification: Notification) -> Iterator[str]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.notifications import Notification
 from ..core.wording import clean, clip, one_line
 from ..errors import DeliveryError, FailureReason
-from . import plain
+from . import plain, sms
 from .channel import Outlets
 from .credentials import not_configured
 from .texts import Texts
@@ -123,7 +123,7 @@ def _said(subject: str, message: str, texts: Texts) -> dict[str, Any]:
     request: dict[str, Any] = {"Message": kept}
     if subject and not is_sms:
         request["Subject"] = subject
-    attributes = _attributes(texts, is_cut=kept != message)
+    attributes = _attributes(texts, is_cut=kept != message, is_sms=is_sms)
     return {**request, "MessageAttributes": attributes} if attributes else request
 
 
@@ -137,15 +137,17 @@ def _subject(notification: Notification, texts: Texts) -> str:
 
 def _message(notification: Notification, texts: Texts) -> str:
     if texts.settings.get("phone_number"):
-        own = plain.render_short(notification)
+        own = sms.render(notification)
     else:
         own = plain.render(notification, limit_bytes=MESSAGE_BYTES).text
     return (clean(texts.said("message", own)) or own) if texts.is_given("message") else own
 
 
-def _attributes(texts: Texts, *, is_cut: bool) -> dict[str, MessageAttributeValueTypeDef]:
+def _attributes(texts: Texts, *, is_cut: bool, is_sms: bool) -> dict[str, MessageAttributeValueTypeDef]:
     given = texts.settings.get("attributes") or {}
-    filled = {texts.field(str(name)): texts.field(str(value)) for name, value in given.items()}
+    # Without it SNS takes a text message for advertising, which networks hold back first.
+    filled = {"AWS.SNS.SMS.SMSType": "Transactional"} if is_sms else {}
+    filled |= {texts.field(str(name)): texts.field(str(value)) for name, value in given.items()}
     if is_cut:
         filled["truncated"] = "true"
     # SNS refuses an empty name or value.

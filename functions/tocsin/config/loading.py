@@ -14,9 +14,11 @@ from ..errors import ConfigError, Problem
 from . import ALERTMANAGER, RULES, TEMPLATE_SUFFIX, TEMPLATES, TOCSIN, YAML_SUFFIXES
 from .alertmanager import Alerting, read_alertmanager
 from .digests import digest_of_source, digest_of_value
+from .links import with_links
 from .notification_templates import check_file as check_template_file
 from .notification_templates import definitions
 from .rule_files import read_rule_file
+from .slack import with_buttons
 from .substitution import Substitution
 from .tocsin_yml import read_tocsin
 
@@ -58,7 +60,12 @@ def load_configuration(source: Mapping[str, bytes], *, environment: Mapping[str,
         ),
         rule_groups=(*additions.rule_groups, *groups),
         root=alerting.root,
-        receivers={**_with_redefined(alerting.receivers, alerting.templates), **watchdog},
+        receivers={
+            **with_buttons(
+                with_links(_with_redefined(alerting.receivers, alerting.templates), additions.links), additions.slack
+            ),
+            **watchdog,
+        },
         policies=additions.policies,
         cooldowns=additions.cooldowns,
         default_cooldown=additions.default_cooldown,
@@ -73,7 +80,9 @@ def load_configuration(source: Mapping[str, bytes], *, environment: Mapping[str,
         has_watchdog=has_watchdog,
         canary=additions.canary,
         pagerduty_secrets=additions.pagerduty_secrets,
+        slack=additions.slack,
         heartbeat=additions.beats.tick,
+        links=additions.links,
         warnings=_warnings(alerting, templates),
     )
 

@@ -8,7 +8,9 @@ redaction           what must not leave: kinds of credentials, patterns, labels 
 silences            which are too broad: without a label of required_labels, or for more than max_alerts alerts
 heartbeat           where completed ticks, and arrivals of the watchdog, are told (watching.py)
 canary              who is sent a test notification once a day (watching.py)
+links               links in mail, text messages and chats that acknowledge an incident (links.py)
 pagerduty           how PagerDuty's webhooks are known (pagerduty.py)
+slack               the app whose buttons and commands act on incidents (slack.py)
 compatibility       `alertmanager` repeats its faults, notification for notification; `tocsin` is right
 """
 
@@ -21,21 +23,25 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from ..core.action_links import LinkSettings
 from ..core.configuration import Compatibility
 from ..core.cooldowns import DEFAULT_COOLDOWN, CooldownRule
-from ..core.escalation import EscalationPolicy, Step
 from ..core.labels import ALERTNAME
 from ..core.matchers import Matcher, MatchType
+from ..core.policies import EscalationPolicy, Step
 from ..core.redaction import Redaction
 from ..core.rules import Rule, RuleGroup
 from ..core.silences import BroadnessRule
+from ..core.slack import SlackApp
 from ..core.watching import Canary
 from ..errors import ConfigError, Problem
 from .blocks import INLINE_SECRETS, Block, Reading, did_you_mean
 from .documents import Path, Scalar, read_document
+from .links import read_links
 from .matching import read_matchers
 from .pagerduty import read_pagerduty
 from .redaction import read_redaction
+from .slack import read_slack
 from .substitution import ANY_NAME, Substitution
 from .threshold_rules import GROUP, ThresholdRule, check_templates, check_threshold_rule, compile_rule
 from .values import Blocks, Count, Duration, FilledText, LabelMap, Texts, describe
@@ -59,7 +65,9 @@ class _File(Block):
     silences: Blocks = None
     heartbeat: Blocks = None
     canary: Blocks = None
+    links: Blocks = None
     pagerduty: Blocks = None
+    slack: Blocks = None
     compatibility: Annotated[Compatibility, BeforeValidator(_compatibility)] = Compatibility.TOCSIN
 
 
@@ -110,7 +118,9 @@ class Additions:
     compatibility: Compatibility = Compatibility.TOCSIN
     beats: Beats = field(default_factory=Beats)
     canary: Canary | None = None
+    links: LinkSettings | None = None
     pagerduty_secrets: tuple[str, ...] = ()
+    slack: SlackApp | None = None
 
 
 def read_tocsin(
@@ -165,7 +175,9 @@ class _Reader:
             compatibility=file.compatibility if file else Compatibility.TOCSIN,
             beats=read_heartbeat(self.reading),
             canary=read_canary(self.reading, self._receivers),
+            links=read_links(self.reading),
             pagerduty_secrets=read_pagerduty(self.reading),
+            slack=read_slack(self.reading),
         )
 
     def _items(self, path: Path, context: str = "") -> list[Path]:

@@ -14,10 +14,14 @@ import base64
 import binascii
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Any
+
+from .durations import format_duration, parse_duration
+from .receivers import LINKS, Integration, Kind
 
 DEFAULT_VALID_FOR = timedelta(hours=24)
 LONGEST_VALID_FOR = timedelta(days=30)
@@ -27,6 +31,7 @@ SHORTEST_KEY = 32
 MAC_BYTES = 16
 # Longer ones come from nobody: an addressee is cut to fit.
 LONGEST_TOKEN = 400
+LONGEST_URL = 200
 ADDRESSEE_BYTES = 96
 PATH = "/act"
 PARAMETER = "t"
@@ -50,6 +55,28 @@ class Way(StrEnum):
 
 
 _WAYS = {Way.EMAIL: 1, Way.SMS: 2, Way.SLACK: 3, Way.CHAT: 4}
+
+
+_WAY_OF_KIND = {
+    Kind.EMAIL: Way.EMAIL,
+    Kind.SLACK: Way.SLACK,
+    Kind.DISCORD: Way.CHAT,
+    Kind.MSTEAMSV2: Way.CHAT,
+    Kind.TELEGRAM: Way.CHAT,
+}
+
+
+def way_of(integration: Integration) -> Way | None:
+    """Return how a link reaches people by an integration; None where programs read it, or nobody knows who."""
+    if integration.kind is Kind.SNS:
+        return Way.SMS if integration.settings.get("phone_number") else None
+    return _WAY_OF_KIND.get(integration.kind)
+
+
+def addressee_of(integration: Integration) -> str:
+    """Return who a link is for: a user, by the receivers that are a user's ways, or else the receiver."""
+    parts = integration.receiver.split("/")
+    return parts[1] if len(parts) == 3 and parts[0] == "user" else integration.receiver
 
 
 class Fault(StrEnum):
@@ -82,6 +109,17 @@ class LinkSettings:
     secret: str
     valid_for: timedelta = DEFAULT_VALID_FOR
     url: str = ""
+
+
+def as_settings(links: LinkSettings) -> dict[str, str]:
+    """Return how links are made as an integration keeps it: it is frozen with a notification, and holds no secret."""
+    return {"secret": links.secret, "valid_for": format_duration(links.valid_for), "url": links.url}
+
+
+def settings_of(integration: Integration) -> LinkSettings | None:
+    """Return how an integration's links are made; None where it has none."""
+    given: Mapping[str, Any] | None = integration.settings.get(LINKS)
+    return LinkSettings(given["secret"], parse_duration(given["valid_for"]), given["url"]) if given else None
 
 
 def acknowledgement_of(incident: str, *, addressee: str, way: Way, expires_at: datetime) -> Permit:

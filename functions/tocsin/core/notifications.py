@@ -82,7 +82,8 @@ class Notification:
     """What one integration is told, frozen: a retry sends these bytes under this id again.
 
     What must not leave is redacted in it, that many values of its alerts. It follows something unconfirmed where the
-    integration may not have heard of what this is about.
+    integration may not have heard of what this is about. `acknowledge_url` is a capability: it is put in where it is
+    delivered, and never frozen with it.
     """
 
     id: str
@@ -105,6 +106,7 @@ class Notification:
     is_compatible: bool = False
     redacted: int = 0
     follows_unconfirmed: bool = False
+    acknowledge_url: str = field(default="", repr=False)
 
     @property
     def receiver(self) -> str:

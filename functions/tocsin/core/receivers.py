@@ -63,6 +63,8 @@ _HONOURED = frozenset(
 
 # The setting that lists which templates the user's own files define.
 REDEFINED_TEMPLATES = "redefined_templates"
+# The setting that says how links that acknowledge are made (action_links.py).
+LINKS = "action_links"
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,9 +111,15 @@ def why(notification: Notification) -> str:
 
 def acknowledgement(notification: Notification) -> str | None:
     """Return the command that acknowledges what fires; None where there is nothing to acknowledge."""
+    return f"tocsin alert ack {notification.incident}" if is_acknowledgeable(notification) else None
+
+
+def is_acknowledgeable(notification: Notification) -> bool:
+    """Say whether what is told can be acknowledged: its incident is open, nobody has it, the policy lets people."""
     if notification.incident is None or notification.status is Status.RESOLVED:
-        return None
-    return f"tocsin alert ack {notification.incident}"
+        return False
+    standing = notification.standing
+    return standing is None or (standing.is_acknowledgeable and standing.state == "open")
 
 
 def colour(severity: str, status: Status) -> str:
