@@ -26,6 +26,7 @@ from tocsin.adapters.slack_news import news
 from tocsin.core.incidents import IncidentState
 from tocsin.core.notifications import Notification, Reason, Standing
 from tocsin.core.receivers import Kind
+from tocsin.core.slack import BUTTONS
 from tocsin.errors import DeliveryError, FailureReason
 
 SLACK = Kind.SLACK
@@ -44,8 +45,11 @@ STANDINGS = {
 }
 
 
+APP = {"channel": "#ops", BUTTONS: True}
+
+
 def standing(name: str, *, reason: Reason = Reason.UPDATE) -> Notification:
-    return replace(notification(SLACK, alert(), reason=reason), standing=STANDINGS[name])
+    return replace(notification(SLACK, alert(), reason=reason, settings=APP), standing=STANDINGS[name])
 
 
 def words(given_: Notification) -> list[str]:
@@ -62,7 +66,7 @@ def test_golden(name: str) -> None:
 
 
 def test_what_is_new_has_buttons() -> None:
-    given_ = notification(SLACK, alert())
+    given_ = notification(SLACK, alert(), settings=APP)
     payload = render(given_, by_app=True)
     assert check_slack(encode(payload))[1] == []
     assert_golden_json("slack/incident_new.json", {"message": payload, "thread": news(given_)})
@@ -95,13 +99,26 @@ def test_an_incident_whose_name_does_not_fit_behind_a_button_has_none() -> None:
 
 
 def test_the_command_stands_where_there_is_no_button() -> None:
-    given_ = notification(SLACK, alert())
+    given_ = notification(SLACK, alert(), settings=APP)
     assert f"tocsin alert ack {INCIDENT}" in json.dumps(render(given_))
     assert f"tocsin alert ack {INCIDENT}" not in json.dumps(render(given_, by_app=True))
 
 
+def test_nobody_gets_buttons_whose_clicks_nobody_takes() -> None:
+    for settings, by_app in (({}, True), (APP, False)):
+        assert '"actions"' not in json.dumps(render(notification(SLACK, alert(), settings=settings), by_app=by_app))
+
+
+def test_where_there_is_no_button_there_is_a_link() -> None:
+    given_ = replace(notification(SLACK, alert()), acknowledge_url="https://tocsin.example.com/act?t=a&b")
+    payload = render(given_)
+    assert check_slack(encode(payload))[1] == []
+    assert "*<https://tocsin.example.com/act?t=a&amp;b|Acknowledge>*" in json.dumps(payload)
+    assert "/act?" not in json.dumps(render(replace(given_, integration=standing("open").integration), by_app=True))
+
+
 def test_a_message_of_the_settings_own_texts_has_buttons_too() -> None:
-    settings = {"title": "{{ .Status }}", "text": "our own"}
+    settings = {"title": "{{ .Status }}", "text": "our own", BUTTONS: True}
     own = replace(notification(SLACK, alert(), settings=settings), standing=STANDINGS["acknowledged"])
     payload = render(own, by_app=True)
     assert check_slack(encode(payload))[1] == []
@@ -122,7 +139,8 @@ _STANDING = st.builds(
 
 @given(notifications(SLACK), st.none() | _STANDING)
 def test_slack_takes_whatever_an_incident_says(given_: Notification, found: Standing | None) -> None:
-    told = replace(given_, standing=found)
+    integration = replace(given_.integration, settings={**given_.integration.settings, BUTTONS: True})
+    told = replace(given_, standing=found, integration=integration)
     for payload in (render(told, by_app=True), news(told)):
         assert check_slack(encode(payload))[1] == []
         assert "could not be rendered" not in payload["text"]
@@ -148,7 +166,7 @@ class Teller:
 
     def __init__(self, slack: Workspace, **settings: Any) -> None:
         bot = {"authorization": {"type": "Bearer", "credentials": slack.token}}
-        self.settings = {"api_url": slack.api_url, "channel": "#ops", "http_config": bot, **settings}
+        self.settings = {"api_url": slack.api_url, "http_config": bot, **APP, **settings}
         http = Http(local_transport(), lambda _: None, lambda: 0.0, lambda: 0.0, timeout_seconds=2)
         self.sender = SlackSender(Outlets(ListedSecrets(slack.token), HttpClients(http)), MemoryStore())
 

@@ -20,6 +20,7 @@ from typing import Any
 from ..core.alerts import Alert, Status
 from ..core.links import back_link
 from ..core.notifications import Notification
+from ..core.slack import BUTTONS
 from ..core.wording import (
     Facts,
     acknowledgement,
@@ -90,10 +91,11 @@ def _refusal(response: Response) -> FailureReason | None:
 
 
 def render(notification: Notification, texts: Texts | None = None, *, by_app: bool = False) -> dict[str, Any]:
-    """Return the payload, with buttons where it is an app's; what cannot be rendered becomes plain. Never raises."""
+    """Return the payload, with buttons where an app takes their clicks; what fails becomes plain. Never raises."""
     texts = texts or Texts(notification)
+    has_buttons = by_app and bool(notification.integration.settings.get(BUTTONS))
     try:
-        message = _own_message(notification, texts, buttons(notification) if by_app else [])
+        message = _own_message(notification, texts, buttons(notification) if has_buttons else [])
     except Exception as error:
         message = _plain_message(degraded(notification, error))
     return {**message, **_passed_on(texts)}
@@ -188,7 +190,9 @@ def _footer(notification: Notification, left_out: int, *, has_buttons: bool) -> 
     if left_out:
         lines.insert(0, f"*… and {plural(left_out, 'more alert')} not shown here*")
     command = acknowledgement(notification)
-    if command and not has_buttons:
+    if notification.acknowledge_url and not has_buttons:
+        lines.append(f"*<{_url(notification.acknowledge_url)}|Acknowledge>*")
+    elif command and not has_buttons:
         lines.append(f"*Acknowledge:* `{escape(command, 200)}`")
     about = f"Group {escape(one_line(notification.group_key), 500)}"
     if notification.incident:

@@ -1,7 +1,6 @@
 """The buttons of an incident's message in Slack: what can still be done about it, and who did what already.
 
-An app's messages have buttons, whose clicks come back (web/slack.py); those of a webhook have links instead, where
-there are any. What is over has neither.
+An app's messages have them where somebody takes their clicks (web/slack.py); what is over has none.
 
 Source: https://docs.slack.dev/reference/block-kit/blocks/actions-block, .../block-elements/button-element
 """

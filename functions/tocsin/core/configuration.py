@@ -20,6 +20,7 @@ from .redaction import Redaction
 from .routing import GroupIdentity, Route, identify_group, routes_for
 from .rules import Rule, RuleGroup
 from .silences import BroadnessRule
+from .slack import SlackApp
 from .users import User
 from .watching import Canary, canary_way
 
@@ -65,6 +66,7 @@ class Configuration:
     heartbeat: Mapping[str, Any] | None = None
     links: LinkSettings | None = None
     pagerduty_secrets: tuple[str, ...] = ()
+    slack: SlackApp | None = None
     warnings: tuple[str, ...] = ()
     users: Mapping[str, User] = field(default_factory=dict)
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
