@@ -124,6 +124,7 @@ VARIABLES = (
     Variable("TOCSIN_TICK_SECONDS", "seconds between evaluations", default="60"),
     Variable("TOCSIN_WATCHDOG", "enabled: an alert that always fires goes to a receiver that counts its arrivals"),
     Variable("TOCSIN_EXTERNAL_URL", "where messages link back to"),
+    Variable("TOCSIN_API_URL", "address of the API itself, where links in messages lead"),
     Variable("TOCSIN_RUNBOOKS_URL", "where the runbooks of the shipped rules are published"),
     Variable("TOCSIN_EMAIL_FROM", "sender of mail through SES"),
     Variable("TOCSIN_EMAIL_ONCALL", "addresses of who is on call, for the shipped configuration"),
@@ -135,6 +136,7 @@ VARIABLES = (
     Variable("TOCSIN_RATE_LIMITS", "how often a caller may ask in a minute, such as read=600,ingest=6000"),
     Variable("TOCSIN_SECRET_EMAIL", "secret with the mail server's passwords by name"),
     Variable("TOCSIN_SECRET_HEARTBEAT", "secret with the heartbeats' addresses and keys by name"),
+    Variable("TOCSIN_SECRET_LINKS", "secret with the keys that links in messages are signed with"),
     Variable("TOCSIN_SECRET_WEBHOOK", "secret with the other receivers' addresses, tokens and keys by name"),
     Variable("TOCSIN_ALLOW_INLINE_SECRETS", "true: alertmanager.yml may hold secrets in clear (not for Lambda)"),
     Variable("TOCSIN_ALLOWED_TARGETS", "where requests may lead: names, networks, * for all that is not inside"),
@@ -459,11 +461,16 @@ class Application:
         from .pipeline.notify import Notifier
 
         return Notifier(
-            sender=TimedSender(self.sender(self._function), self.log, time.monotonic),
+            sender=TimedSender(self._linking(self.sender(self._function)), self.log, time.monotonic),
             groups=self.groups,
             deliveries=self.deliveries,
             log=self.log,
         )
+
+    def _linking(self, sender: Sender) -> Sender:
+        from .adapters.linking import LinkingSender
+
+        return LinkingSender(sender, lambda: self.secrets, self.settings.get("TOCSIN_API_URL"), self.log)
 
     def sender(self, function: str) -> Sender:
         """Return what delivers for a notifying function."""
@@ -532,11 +539,16 @@ class Application:
             timers=self.timers,
             log=self.log,
             counters=DynamoCounters(self.table),
+            actions=self.actions,
         )
 
     def tokens_text(self, now: datetime) -> str:
         """Return the secret with the API's tokens. Raises SecretError."""
         return self.secrets.read("secret:api-tokens", now=now)
+
+    def read_secret(self, reference: str, now: datetime) -> str:
+        """Return what a reference of the configuration leads to. Raises SecretError."""
+        return self.secrets.read(reference, now=now)
 
     def config_text(self) -> str:
         """Return alertmanager.yml as it is in the source."""

@@ -337,6 +337,7 @@ def test_a_secret_is_named_only_to_the_function_that_reads_it() -> None:
             "TOCSIN_SECRET_EMAIL",
             "TOCSIN_SECRET_WEBHOOK",
             "TOCSIN_SECRET_HEARTBEAT",
+            "TOCSIN_SECRET_LINKS",
             "TOCSIN_SECRET_API_TOKENS",
         )
     }
@@ -346,6 +347,7 @@ def test_a_secret_is_named_only_to_the_function_that_reads_it() -> None:
         "TOCSIN_SECRET_EMAIL": {"NotifyEmailFunction"},
         "TOCSIN_SECRET_WEBHOOK": {"NotifyWebhookFunction"},
         "TOCSIN_SECRET_HEARTBEAT": {"EvaluateFunction", "NotifyWebhookFunction"},
+        "TOCSIN_SECRET_LINKS": {"ApiFunction", "NotifyEmailFunction", "NotifySlackFunction", "NotifyWebhookFunction"},
         "TOCSIN_SECRET_API_TOKENS": {"ApiFunction"},
     }
 
@@ -563,6 +565,11 @@ def test_a_role_does_to_the_table_what_its_function_needs_and_no_more(role: str)
         ("ReadEmailSecretPolicy", "HasEmailSecret", {"NotifyEmailRole"}),
         ("ReadWebhookSecretPolicy", "HasWebhookSecret", {"NotifyWebhookRole"}),
         ("ReadHeartbeatSecretPolicy", "HasHeartbeatSecret", {"EvaluateRole", "NotifyWebhookRole"}),
+        (
+            "ReadLinksSecretPolicy",
+            "HasLinksSecret",
+            {"ApiRole", "NotifyEmailRole", "NotifySlackRole", "NotifyWebhookRole"},
+        ),
         ("PublishElsewherePolicy", "HasSnsTargets", {"NotifyWebhookRole"}),
         ("AssumeSnsRolesPolicy", "HasSnsRoles", {"NotifyWebhookRole"}),
         (
@@ -593,12 +600,16 @@ def test_mail_is_sent_only_as_the_sender() -> None:
     assert statement["Condition"] == {"StringEquals": {"ses:FromAddress": {"Ref": "EmailFrom"}}}
 
 
+# What asks here has a signature of its own, which the function looks at before anything else.
+OPEN_PATHS = {"/act"}
+
+
 def test_the_api_answers_only_signed_requests() -> None:
     api = _of_type("AWS::ApiGatewayV2::Api")["HttpApi"]
-    assert set(api["Body"]["paths"]) == {"/", "/{proxy+}"}
-    for methods in api["Body"]["paths"].values():
+    assert set(api["Body"]["paths"]) == {"/", "/{proxy+}", *OPEN_PATHS}
+    for path, methods in api["Body"]["paths"].items():
         for method in methods.values():
-            assert method["security"] == [{"AWS_IAM": []}]
+            assert method["security"] == [{"NONE" if path in OPEN_PATHS else "AWS_IAM": []}]
             assert method["x-amazon-apigateway-integration"]["payloadFormatVersion"] == "2.0"
 
 
