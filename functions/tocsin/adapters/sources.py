@@ -1,6 +1,7 @@
 """Where configuration files are: a folder, or a bucket under a prefix.
 
-A source gives a revision, cheap to ask for, and the files by their names: alertmanager.yml, tocsin.yml, rules/*.yml.
+A source gives a revision, cheap to ask for, and the files by their names: alertmanager.yml, tocsin.yml, rules/*.yml,
+templates/*.tmpl, oncall/*.ics.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from ..errors import ConfigError, Problem, SettingsError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_SUFFIXES = (".yml", ".yaml")
+# What is read of a folder, by its name.
+_SUFFIXES = {"rules": (".yml", ".yaml"), "templates": (".tmpl",), "oncall": (".ics",)}
 
 
 def is_configuration(name: str) -> bool:
     """Say whether a file of this name, relative to the configuration's root, is read."""
     folder, _, file = name.rpartition("/")
-    is_listed = (folder == "rules" and file.endswith(_SUFFIXES)) or (folder == "templates" and file.endswith(".tmpl"))
-    return is_listed or name in ("alertmanager.yml", "tocsin.yml")
+    return file.endswith(_SUFFIXES.get(folder, ())) or name in ("alertmanager.yml", "tocsin.yml")
 
 
 class FolderSource:

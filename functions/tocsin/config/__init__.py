@@ -7,6 +7,8 @@
                                                 alertmanager.yml, everything that its format knows
     not_yet, undeliverable                      what of that is refused: not honoured yet, or no receiver takes it
     tocsin_yml, threshold_rules                 what is ours: threshold rules, cooldowns, escalation
+    users, contacts, oncall, rotations, calendars
+                                                what is ours: people, how they are reached, who is on call when
     loading                                     one consistent Configuration of all files
 
 This module imports none of them: YAML, pydantic and RE2 are loaded when configuration is, so that a function which only
@@ -28,12 +30,14 @@ RULES = "rules/"
 TEMPLATES = "templates/"
 YAML_SUFFIXES = (".yml", ".yaml")
 TEMPLATE_SUFFIX = ".tmpl"
+CALENDARS = "oncall/"
+CALENDAR_SUFFIX = ".ics"
 
 
 def load(source: Mapping[str, bytes], *, environment: Mapping[str, str]) -> Configuration:
     """Return the configuration of files by name. Raises ConfigError.
 
-    The names are alertmanager.yml, tocsin.yml, rules/*.yml and templates/*.tmpl.
+    The names are alertmanager.yml, tocsin.yml, rules/*.yml, templates/*.tmpl and oncall/*.ics.
     """
     from .loading import load_configuration
 
@@ -79,7 +83,7 @@ def compiled_rule_file(groups: tuple[RuleGroup, ...]) -> str:
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
-    """Return a folder's configuration files by their names inside it: the YAML files in it and below rules/, templates.
+    """Return a folder's configuration files by their names: its YAML files and rules/, templates/ and oncall/.
 
     Raises ConfigError when there is no such folder.
     """
@@ -88,4 +92,5 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     paths = [*folder.iterdir(), *(folder / RULES).rglob("*")]
     files = [path for path in paths if path.suffix in YAML_SUFFIXES]
     files += (folder / TEMPLATES).glob(f"*{TEMPLATE_SUFFIX}")
+    files += (folder / CALENDARS).glob(f"*{CALENDAR_SUFFIX}")
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(files) if path.is_file()}

@@ -66,6 +66,7 @@ class Alerting:
     time_intervals: Mapping[str, tuple[TimeInterval, ...]] = field(default_factory=dict)
     templates: Mapping[str, str] = field(default_factory=dict)
     resolve_timeout: timedelta = DEFAULT_RESOLVE_TIMEOUT
+    globals_: Global | None = None
     warnings: tuple[Problem, ...] = ()
 
 
@@ -137,6 +138,7 @@ def _read(reading: Reading, files: Mapping[str, str]) -> Alerting | None:
         intervals,
         templates,
         (globals_ or Global()).resolve_timeout,
+        globals_,
     )
     if value.get("route") is None:
         reading.problem((), "route is missing: where alerts go by default")

@@ -9,9 +9,10 @@ from typing import Any
 from ..core.configuration import Configuration
 from ..core.receivers import REDEFINED_TEMPLATES, Integration, Kind, Receiver
 from ..core.rules import RuleGroup
+from ..core.users import CONTACTS
 from ..core.watching import WATCHDOG_RECEIVER, way_of
 from ..errors import ConfigError, Problem
-from . import ALERTMANAGER, RULES, TEMPLATE_SUFFIX, TEMPLATES, TOCSIN, YAML_SUFFIXES
+from . import ALERTMANAGER, CALENDAR_SUFFIX, CALENDARS, RULES, TEMPLATE_SUFFIX, TEMPLATES, TOCSIN, YAML_SUFFIXES
 from .alertmanager import Alerting, read_alertmanager
 from .digests import digest_of_source, digest_of_value
 from .links import with_links
@@ -20,7 +21,7 @@ from .notification_templates import definitions
 from .rule_files import read_rule_file
 from .slack import with_buttons
 from .substitution import Substitution
-from .tocsin_yml import read_tocsin
+from .tocsin_yml import Additions, read_tocsin
 
 # The environment variable that switches the watchdog on: `enabled`.
 WATCHDOG_SETTING = "TOCSIN_WATCHDOG"
@@ -43,7 +44,15 @@ def load_configuration(source: Mapping[str, bytes], *, environment: Mapping[str,
     else:
         problems.append(Problem(ALERTMANAGER, None, "the file is missing: it says where alerts go"))
     receivers = alerting.receivers if alerting else None
-    additions = read_tocsin(TOCSIN, source.get(TOCSIN, b""), substitution, receivers=receivers, problems=problems)
+    additions = read_tocsin(
+        TOCSIN,
+        source.get(TOCSIN, b""),
+        substitution,
+        receivers=receivers,
+        problems=problems,
+        globals_=alerting.globals_ if alerting else None,
+        calendars={name: source[name] for name in sorted(source) if is_calendar(name)},
+    )
     groups = [group for name in sorted(source) if is_rule_file(name) for group in _groups(name, source[name], problems)]
     problems.extend(substitution.problems)
     problems.extend(_taken_names(receivers or ()))
@@ -60,12 +69,7 @@ def load_configuration(source: Mapping[str, bytes], *, environment: Mapping[str,
         ),
         rule_groups=(*additions.rule_groups, *groups),
         root=alerting.root,
-        receivers={
-            **with_buttons(
-                with_links(_with_redefined(alerting.receivers, alerting.templates), additions.links), additions.slack
-            ),
-            **watchdog,
-        },
+        receivers={**_completed(alerting.receivers, alerting, additions), **watchdog},
         policies=additions.policies,
         cooldowns=additions.cooldowns,
         default_cooldown=additions.default_cooldown,
@@ -84,7 +88,15 @@ def load_configuration(source: Mapping[str, bytes], *, environment: Mapping[str,
         heartbeat=additions.beats.tick,
         links=additions.links,
         warnings=_warnings(alerting, templates),
+        users=additions.people.users,
+        schedules=additions.schedules,
+        contacts=_completed(additions.people.contacts, alerting, additions),
     )
+
+
+def _completed(receivers: Mapping[str, Receiver], alerting: Alerting, additions: Additions) -> Mapping[str, Receiver]:
+    """Return the receivers, each integration with what the rest of the configuration has for it."""
+    return with_buttons(with_links(_with_redefined(receivers, alerting.templates), additions.links), additions.slack)
 
 
 def _with_redefined(receivers: Mapping[str, Receiver], templates: Mapping[str, str]) -> Mapping[str, Receiver]:
@@ -109,7 +121,7 @@ def _with_redefined(receivers: Mapping[str, Receiver], templates: Mapping[str, s
 
 def _taken_names(receivers: Collection[str]) -> Iterator[Problem]:
     for name in sorted(receivers):
-        if way_of(name) is not None:
+        if way_of(name) is not None or name.startswith(CONTACTS):
             yield Problem(ALERTMANAGER, None, f'a receiver must not be called "{name}": the name is Tocsin\'s own')
 
 
@@ -121,10 +133,12 @@ def _watchdog(settings: Mapping[str, Any]) -> Receiver:
 
 def _unknown_files(source: Mapping[str, bytes]) -> Iterator[Problem]:
     message = (
-        f"not a configuration file: expected {ALERTMANAGER}, {TOCSIN}, {RULES}*.yml or {TEMPLATES}*{TEMPLATE_SUFFIX}"
+        f"not a configuration file: expected {ALERTMANAGER}, {TOCSIN}, {RULES}*.yml, {TEMPLATES}*{TEMPLATE_SUFFIX}"
+        f" or {CALENDARS}*{CALENDAR_SUFFIX}"
     )
     for name in sorted(source):
-        if name not in (ALERTMANAGER, TOCSIN) and not is_rule_file(name) and not is_template_file(name):
+        is_one_of_many = is_rule_file(name) or is_template_file(name) or is_calendar(name)
+        if name not in (ALERTMANAGER, TOCSIN) and not is_one_of_many:
             yield Problem(name, None, message)
 
 
@@ -161,6 +175,11 @@ def _warnings(alerting: Alerting, templates: Mapping[str, str]) -> tuple[str, ..
 def is_template_file(name: str) -> bool:
     """Say whether a file's name is a template file's."""
     return name.startswith(TEMPLATES) and name.endswith(TEMPLATE_SUFFIX)
+
+
+def is_calendar(name: str) -> bool:
+    """Say whether a file's name is a calendar's."""
+    return name.startswith(CALENDARS) and name.endswith(CALENDAR_SUFFIX)
 
 
 def is_rule_file(name: str) -> bool:

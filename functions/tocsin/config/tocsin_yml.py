@@ -8,6 +8,8 @@ redaction           what must not leave: kinds of credentials, patterns, labels 
 silences            which are too broad: without a label of required_labels, or for more than max_alerts alerts
 heartbeat           where completed ticks, and arrivals of the watchdog, are told (watching.py)
 canary              who is sent a test notification once a day (watching.py)
+users               people who are told, and how (users.py)
+schedules           who is on call when (oncall.py)
 links               links in mail, text messages and chats that acknowledge an incident (links.py)
 pagerduty           how PagerDuty's webhooks are known (pagerduty.py)
 slack               the app whose buttons and commands act on incidents (slack.py)
@@ -28,6 +30,7 @@ from ..core.configuration import Compatibility
 from ..core.cooldowns import DEFAULT_COOLDOWN, CooldownRule
 from ..core.labels import ALERTNAME
 from ..core.matchers import Matcher, MatchType
+from ..core.oncall import Schedule
 from ..core.policies import EscalationPolicy, Step
 from ..core.redaction import Redaction
 from ..core.rules import Rule, RuleGroup
@@ -36,14 +39,18 @@ from ..core.slack import SlackApp
 from ..core.watching import Canary
 from ..errors import ConfigError, Problem
 from .blocks import INLINE_SECRETS, Block, Reading, did_you_mean
+from .contacts import Ways
 from .documents import Path, Scalar, read_document
+from .global_settings import Global
 from .links import read_links
 from .matching import read_matchers
+from .oncall import read_schedules
 from .pagerduty import read_pagerduty
 from .redaction import read_redaction
 from .slack import read_slack
 from .substitution import ANY_NAME, Substitution
 from .threshold_rules import GROUP, ThresholdRule, check_templates, check_threshold_rule, compile_rule
+from .users import People, read_users
 from .values import Blocks, Count, Duration, FilledText, LabelMap, Texts, describe
 from .watching import Beats, read_canary, read_heartbeat
 
@@ -65,6 +72,8 @@ class _File(Block):
     silences: Blocks = None
     heartbeat: Blocks = None
     canary: Blocks = None
+    users: Blocks = None
+    schedules: Blocks = None
     links: Blocks = None
     pagerduty: Blocks = None
     slack: Blocks = None
@@ -118,6 +127,8 @@ class Additions:
     compatibility: Compatibility = Compatibility.TOCSIN
     beats: Beats = field(default_factory=Beats)
     canary: Canary | None = None
+    people: People = field(default_factory=People)
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
     links: LinkSettings | None = None
     pagerduty_secrets: tuple[str, ...] = ()
     slack: SlackApp | None = None
@@ -130,10 +141,13 @@ def read_tocsin(
     *,
     receivers: Collection[str] | None,
     problems: list[Problem],
+    globals_: Global | None = None,
+    calendars: Mapping[str, bytes] | None = None,
 ) -> Additions:
     """Return what the file says; everything that is wrong is added to the problems.
 
-    `receivers` are the names that may be used; None when they are not known, and nothing is said of them then.
+    `receivers` are the names that may be used; None when they are not known, and nothing is said of them then. What
+    users' ways have in common is taken from `globals_`, where that is known; schedules may name `calendars`.
     """
     try:
         document = read_document(file, content)
@@ -144,7 +158,7 @@ def read_tocsin(
         return Additions()
     allow_inline_secrets = substitution.environment.get(INLINE_SECRETS, "").lower() == "true"
     reading = Reading(substitution.apply(document, ANY_NAME), allow_inline_secrets=allow_inline_secrets)
-    reader = _Reader(reading, receivers)
+    reader = _Reader(reading, receivers, globals_, calendars or {})
     additions = reader.read()
     problems.extend(reader.reading.problems)
     return additions
@@ -153,14 +167,25 @@ def read_tocsin(
 class _Reader:
     """Reads one tocsin.yml."""
 
-    def __init__(self, reading: Reading, receivers: Collection[str] | None) -> None:
+    def __init__(
+        self,
+        reading: Reading,
+        receivers: Collection[str] | None,
+        globals_: Global | None,
+        calendars: Mapping[str, bytes],
+    ) -> None:
         self.reading = reading
         self._receivers = receivers
+        self._globals = globals_
+        self._calendars = calendars
 
     def read(self) -> Additions:
         file = self.reading.block(_File, ())
         if not isinstance(self.reading.document.value, dict):
             return Additions()
+        app = read_slack(self.reading)
+        people = read_users(self.reading, Ways(self._globals, app.bot_token if app else ""))
+        schedules = read_schedules(self.reading, people.users, self._calendars)
         rules, own_cooldowns = self._rules()
         cooldowns = [cooldown for path in self._items(("cooldowns",)) if (cooldown := self._cooldown(path))]
         group = RuleGroup(name=GROUP, file=self.reading.document.file, rules=tuple(rules))
@@ -175,9 +200,11 @@ class _Reader:
             compatibility=file.compatibility if file else Compatibility.TOCSIN,
             beats=read_heartbeat(self.reading),
             canary=read_canary(self.reading, self._receivers),
+            people=people,
+            schedules=schedules,
             links=read_links(self.reading),
             pagerduty_secrets=read_pagerduty(self.reading),
-            slack=read_slack(self.reading),
+            slack=app,
         )
 
     def _items(self, path: Path, context: str = "") -> list[Path]:

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
+# What the name of every such receiver begins with.
+CONTACTS = "user/"
+
 
 class Method(StrEnum):
     """How a person can be reached."""
@@ -66,4 +69,4 @@ class User:
 
 def contact_name(user: str, method: Method) -> str:
     """Return the name of the receiver that reaches a user by a method."""
-    return f"user/{user}/{method}"
+    return f"{CONTACTS}{user}/{method}"
