@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .adapters.channel import Outlets
     from .adapters.heartbeat import TickHeartbeat
     from .adapters.secrets import Secrets
+    from .adapters.slack_replies import SlackReplies
     from .adapters.sns_out import Access
     from .adapters.targets import Targets
     from .adapters.texts import Templates
@@ -84,6 +85,12 @@ class Senders:
         from .adapters.heartbeat import TickHeartbeat
 
         return TickHeartbeat(self._outlets.secrets, self._outlets.clients)
+
+    def slack_replies(self) -> SlackReplies:
+        """Return what answers who pressed a button in Slack."""
+        from .adapters.slack_replies import SlackReplies
+
+        return SlackReplies(self._outlets.clients.http, self._targets)
 
     def _by_kind(self, notification: Notification, *, now: datetime) -> str:
         return self.of_kind(notification.integration.kind.value)(notification, now=now)

@@ -70,23 +70,26 @@ def _hold(digits: str) -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """Something that a person asked for by a chat, once verified.
+    """Something that a person asked for by a chat, once verified; `id` is the request's own.
 
     `user` is the chat's id of who it was and `name` its name for them; `reply_to` is a URL of the chat's that takes the
     answer for a while.
     """
 
+    id: str
     button: Button
     user: str
     name: str
     at: datetime
     reply_to: str = ""
+    comment: str = ""
 
 
 def as_json(click: Click) -> dict[str, Any]:
     """Return the click as JSON values: the message of the queue."""
     return {
         "version": 1,
+        "id": click.id,
         "press": click.button.press.value,
         "incident": click.button.incident,
         "hold_seconds": int(click.button.hold.total_seconds()),
@@ -94,14 +97,15 @@ def as_json(click: Click) -> dict[str, Any]:
         "name": click.name,
         "at": format_time(click.at),
         "reply_to": click.reply_to,
+        "comment": click.comment,
     }
 
 
 def from_json(data: Mapping[str, Any]) -> Click:
     """Return the click that `as_json` wrote. Raises KeyError, ValueError or TypeError on others."""
-    texts = [data[name] for name in ("press", "incident", "user", "name", "at", "reply_to")]
+    texts = [data[name] for name in ("id", "press", "incident", "user", "name", "at", "reply_to", "comment")]
     if not all(isinstance(text, str) for text in texts):
         raise TypeError("a click's values are texts")
-    press, incident, user, name, at, reply_to = texts
-    button = Button(Press(press), incident, timedelta(seconds=int(data["hold_seconds"])))
-    return Click(button, user, name, parse_time(at), reply_to)
+    key, press, incident, user, name, at, reply_to, comment = texts
+    button = Button(Press(press), incident, _hold(str(data["hold_seconds"])))
+    return Click(key, button, user, name, parse_time(at), reply_to, comment)

@@ -1,0 +1,162 @@
+"""What people press or type in a chat, done after the chat has its answer; and one sentence to who did it.
+
+Twice is once: a click is in hand while it is done, and known as done afterwards. Whatever comes of it is said, also
+that somebody else was there first, or that it is over; only what could not be done at all is tried again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from ..core.clicks import Click, Press
+from ..core.configuration import Configuration
+from ..core.incidents import Actor, IncidentId, Source
+from ..core.oncall import shift_at
+from ..core.wording import clip, one_line, plural, time_text
+from ..errors import ConflictError, DeliveryError, StoreError
+from ..ports import Configurations, Receipt, Receipts, Replies
+from . import incidents
+from .incidents import Desk, Order, Verb
+
+# As long as the function may run, and longer than a click may come again.
+IN_HAND, KEPT_FOR = timedelta(seconds=60), timedelta(days=2)
+# Older ones are not what anybody wants any more, and nobody could be told.
+OLDEST = timedelta(hours=1)
+# Who presses twice means it once. Only what is not the same twice needs it.
+ONCE_IN = timedelta(seconds=10)
+LISTED = 20
+_VERBS = {
+    Press.ACKNOWLEDGE: Verb.ACKNOWLEDGE,
+    Press.RESOLVE: Verb.RESOLVE,
+    Press.SUPPRESS: Verb.SUPPRESS,
+    Press.ESCALATE: Verb.ESCALATE,
+}
+
+
+class Outcome(StrEnum):
+    """What came of a click; also the dimension of the metric."""
+
+    DONE = "done"
+    UNCHANGED = "unchanged"
+    ANSWERED = "answered"
+    REPEATED = "came before"
+    TOO_OLD = "too old"
+
+
+@dataclass(frozen=True, slots=True)
+class Performer:
+    """What doing clicks works with: where the people's desk is, and how they are answered."""
+
+    desk: Desk
+    configurations: Configurations
+    receipts: Receipts
+    reply: Replies
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    outcome: Outcome
+    sentence: str
+
+
+def run(world: Performer, click: Click, *, now: datetime) -> Outcome:
+    """Do what was asked for, and answer. Raises StoreError, ConflictError where it has to be tried again."""
+    name, until = f"click {click.id}", now + IN_HAND
+    receipt = world.receipts.begin(name, until=until, now=now)
+    if receipt is Receipt.BUSY:
+        raise ConflictError(f"click {click.id} is being done")
+    done = _Done(Outcome.REPEATED, "")
+    if receipt is Receipt.GRANTED:
+        try:
+            done = _do(world, click, now=now)
+        except BaseException:
+            _give_back(world.receipts, name, until)
+            raise
+        world.receipts.finish(name, keep_until=now + KEPT_FOR)
+        _answer(world, click, done.sentence, now=now)
+    fields = {"press": click.button.press.value, "incident": click.button.incident, "user": click.user}
+    world.desk.log.info("click_done", click=click.id, outcome=done.outcome.value, **fields)
+    world.desk.log.count("Clicks", outcome=done.outcome.value)
+    return done.outcome
+
+
+def _give_back(receipts: Receipts, name: str, until: datetime) -> None:
+    try:
+        receipts.drop(name, until=until)
+    except StoreError:
+        return  # its time runs out
+
+
+def _do(world: Performer, click: Click, *, now: datetime) -> _Done:
+    if now - click.at > OLDEST:
+        return _Done(Outcome.TOO_OLD, "That took too long, and was not done: please look again, and press once more.")
+    configuration = world.configurations.current(now=now).configuration
+    if click.button.press is Press.LIST:
+        return _Done(Outcome.ANSWERED, _listed(world.desk, configuration, now=now))
+    if click.button.press is Press.ONCALL:
+        return _Done(Outcome.ANSWERED, _on_call(configuration, now=now))
+    return _act(world, click, configuration, now=now)
+
+
+def _act(world: Performer, click: Click, configuration: Configuration, *, now: datetime) -> _Done:
+    button, actor = click.button, who(click, configuration)
+    if button.press is Press.ESCALATE:
+        once = f"press {click.user} {button.press} {button.incident}"
+        if world.receipts.begin(once, until=now + ONCE_IN, now=now) is not Receipt.GRANTED:
+            return _Done(Outcome.UNCHANGED, f"{button.incident}: you have just escalated it.")
+    order = Order(
+        _VERBS[button.press],
+        IncidentId(button.incident),
+        actor,
+        comment=click.comment,
+        until=click.at + button.hold if button.hold else None,
+    )
+    acted = incidents.act(world.desk, order, now=now)
+    if acted is None:
+        return _Done(Outcome.UNCHANGED, f"There is no incident {button.incident} any more.")
+    outcome = Outcome.UNCHANGED if acted.refusal else Outcome.DONE
+    title = configuration.redaction.text(one_line(acted.incident.title))
+    return _Done(outcome, f"{clip(title, 200)} ({acted.incident.id}): {acted.sentence}.")
+
+
+def who(click: Click, configuration: Configuration) -> Actor:
+    """Return who acts: the user of tocsin.yml with this id, or else as the chat calls them."""
+    user = configuration.user_by(slack_id=click.user)
+    return Actor(user.name if user else click.name or click.user or "somebody", Source.SLACK)
+
+
+def _listed(desk: Desk, configuration: Configuration, *, now: datetime) -> str:
+    found = [each.incident for each in incidents.list_incidents(desk, (), now=now) if not each.incident.is_over]
+    if not found:
+        return "No incident is open."
+    lines = [
+        f"• {each.id} {clip(configuration.redaction.text(one_line(each.title)), 150)}:"
+        f" {each.state.value}{f' by {each.owner}' if each.owner else ''}, since {time_text(each.opened_at)}"
+        for each in found[:LISTED]
+    ]
+    if len(found) > LISTED:
+        lines.append(f"… and {plural(len(found) - LISTED, 'more incident')}")
+    return "\n".join([f"{plural(len(found), 'incident')} open", *lines])
+
+
+def _on_call(configuration: Configuration, *, now: datetime) -> str:
+    if not configuration.schedules:
+        return "There is no on-call schedule."
+    lines = []
+    for name, schedule in sorted(configuration.schedules.items()):
+        shift = shift_at(schedule, now)
+        lines.append(f"• {name}: {shift.user}, until {time_text(shift.end)}" if shift else f"• {name}: nobody")
+    return "\n".join(["On call now", *lines])
+
+
+def _answer(world: Performer, click: Click, sentence: str, *, now: datetime) -> None:
+    """Tell who clicked; what they see of the incident does not depend on it, so that a failure is noted and no more."""
+    if not click.reply_to:
+        return
+    try:
+        world.reply(click.reply_to, sentence, now=now)
+    except DeliveryError as error:
+        world.desk.log.warning("click_not_answered", click=click.id, reason=error.reason.value, error=str(error))
+        world.desk.log.count("ClicksNotAnswered", reason=error.reason.value)
