@@ -65,7 +65,6 @@ class Page:
     severity: str = ""
     state: str = ""
     opened_at: datetime | None = None
-    changed_at: datetime | None = None
     addressee: str = ""
     button: str = ""
 
@@ -91,7 +90,6 @@ def _about(page: Page) -> str:
         ("Severity", page.severity),
         ("State", page.state),
         ("Open since", time_text(page.opened_at) if page.opened_at else ""),
-        ("Changed", time_text(page.changed_at) if page.changed_at else ""),
     ]
     listed = "".join(f"<dt>{name}</dt><dd>{_text(value)}</dd>" for name, value in rows if value)
     return f'<div class="about"><p class="title">{_text(page.title)}</p>\n<dl>{listed}</dl></div>'
@@ -106,7 +104,7 @@ def _form(page: Page) -> str:
 
 
 def _tone(page: Page) -> int:
-    status = Status.RESOLVED if page.state == "resolved" else Status.FIRING
+    status = Status.RESOLVED if page.state in ("resolved", "expired") else Status.FIRING
     return _TONES.index(colour(page.severity, status))
 
 
