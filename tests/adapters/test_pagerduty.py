@@ -13,6 +13,7 @@ from dev.receivers import check_pagerduty
 from tests.adapters.samples import (
     CASES,
     NOW,
+    SETTINGS,
     alert,
     all_resolved,
     bare,
@@ -25,8 +26,8 @@ from tests.adapters.samples import (
 from tests.adapters.scripted import ListedSecrets, Outcome, outlets
 from tests.golden import assert_golden_json
 from tocsin.adapters.http import Response, encode
-from tocsin.adapters.pagerduty import ENQUEUE_URL, PagerdutySender, render
-from tocsin.core.notifications import Notification
+from tocsin.adapters.pagerduty import ENQUEUE_URL, PagerdutySender, render, render_change
+from tocsin.core.notifications import Notification, Reason, Standing
 from tocsin.core.receivers import Kind
 from tocsin.errors import DeliveryError, FailureReason
 
@@ -58,6 +59,34 @@ def test_a_resolution_closes_what_the_trigger_opened() -> None:
     opened, closed = render(firing_single(PAGERDUTY)), render(all_resolved(PAGERDUTY))
     assert (opened["event_action"], closed["event_action"]) == ("trigger", "resolve")
     assert opened["dedup_key"] == closed["dedup_key"] == render(escalated(PAGERDUTY))["dedup_key"]
+
+
+def changed(state: str, **settings: str) -> Notification:
+    told = notification(PAGERDUTY, alert(), reason=Reason.UPDATE, settings={**SETTINGS[PAGERDUTY], **settings})
+    return replace(told, standing=Standing(state, owner="ann", changed_by="ann", source="slack", said="…"))
+
+
+@pytest.mark.parametrize(("state", "action"), [("acknowledged", "acknowledge"), ("resolved", "resolve")])
+def test_what_people_did_elsewhere_is_told_under_the_same_key(state: str, action: str) -> None:
+    event = render_change(changed(state))
+    assert event is not None
+    assert problems(event) == []
+    assert event == {"event_action": action, "dedup_key": render(firing_single(PAGERDUTY))["dedup_key"]}
+    outlets_, transport = outlets(ACCEPTED, secrets=ListedSecrets(KEY))
+    assert PagerdutySender(outlets_)(changed(state), now=NOW) == "Event processed (k)"
+    (request,) = transport.requests
+    assert json.loads(request.body) == {**event, "routing_key": KEY}
+
+
+@pytest.mark.parametrize("state", ["open", "snoozed", "suppressed", "expired", "", "teleported"])
+def test_of_what_it_has_no_word_for_it_is_not_told(state: str) -> None:
+    outlets_, transport = outlets(ACCEPTED)
+    assert PagerdutySender(outlets_)(changed(state), now=NOW) == f"nothing to tell: {state or 'unknown'}"
+    assert not transport.requests
+
+
+def test_version_1_is_told_of_alerts_alone() -> None:
+    assert render_change(changed("acknowledged", service_key_file="secret:pagerduty#old")) is None
 
 
 def test_another_receiver_has_another_alert() -> None:

@@ -1,6 +1,7 @@
 """PagerDuty, by Events API v2: a group triggers one alert there, updates it, and resolves it.
 
 The deduplication key is the group's and the receiver's, so a repeat updates the open alert and a resolution closes it.
+Under it PagerDuty is told too what people did elsewhere: acknowledge and resolve; it has no word for the rest.
 Settings with a service key are delivered by Events API v1 (pagerduty_v1.py).
 
 Sources: https://developer.pagerduty.com/docs/events-api-v2-overview
@@ -16,9 +17,10 @@ from functools import partial
 from typing import Any
 
 from ..core.alerts import Status
+from ..core.incidents import IncidentState
 from ..core.labels import ALERTNAME, common
 from ..core.links import back_link, distinct, links_of
-from ..core.notifications import Notification, format_time
+from ..core.notifications import Notification, Reason, format_time
 from ..core.wording import clip
 from . import pagerduty_answers, pagerduty_contents, pagerduty_fields, pagerduty_v1
 from .channel import Channel, Outlets
@@ -33,6 +35,8 @@ _SEVERITIES = ("critical", "error", "warning", "info")
 _SEVERITY_OF = {"high": "error", "medium": "warning", "low": "info"}
 # A page of unknown gravity is an error, as Alertmanager has it.
 _UNKNOWN_SEVERITY = "error"
+# The states of an incident that PagerDuty knows too.
+_ACTIONS = {IncidentState.ACKNOWLEDGED.value: "acknowledge", IncidentState.RESOLVED.value: "resolve"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,11 @@ class PagerdutySender:
     def __call__(self, notification: Notification, *, now: datetime) -> str:
         """Post. Raises DeliveryError."""
         texts = self.outlets.texts(notification, now=now)
+        if notification.reason is Reason.UPDATE:
+            event = render_change(notification)
+            if event is None:
+                return f"nothing to tell: {_state(notification) or 'unknown'}"
+            return self.outlets.deliver(notification, partial(_deliver, event, texts), now=now)
         if pagerduty_v1.is_meant(notification.integration.settings):
             send_it = partial(pagerduty_v1.send, pagerduty_v1.render(notification, texts), texts)
         else:
@@ -64,6 +73,18 @@ def send(event: Mapping[str, Any], url: str, *, routing_key: str, http: Http, no
     if response.status == 202:
         return pagerduty_answers.accepted(response, "dedup_key", str(event["dedup_key"]))
     raise pagerduty_answers.refusal(response, url, secret=routing_key, about_key="routing")
+
+
+def render_change(notification: Notification) -> dict[str, Any] | None:
+    """Return the event that tells of a changed incident, without its routing key; None where there is none for it."""
+    action = _ACTIONS.get(_state(notification))
+    if action is None or pagerduty_v1.is_meant(notification.integration.settings):
+        return None
+    return {"event_action": action, "dedup_key": pagerduty_contents.dedup_key(notification)}
+
+
+def _state(notification: Notification) -> str:
+    return notification.standing.state if notification.standing else ""
 
 
 def render(notification: Notification, texts: Texts | None = None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from .incidents import Incident, IncidentState, Source
 from .json_text import JsonError, read_json
 from .notifications import parse_time
 from .routing import GroupId
@@ -132,6 +133,22 @@ def meaning(event: PagerdutyEvent) -> Meaning:
     return _MEANT[event.kind]
 
 
+def is_stale(event: PagerdutyEvent, incident: Incident) -> bool:
+    """Say whether an event is older than what is known of the incident, which it must not undo.
+
+    The incident may be a later one of the same group, whose key is the same there. PagerDuty keeps its own events in
+    order; what was said elsewhere since counts more, except that what somebody has can still be resolved.
+    """
+    if event.occurred_at < incident.opened_at:
+        return True
+    if incident.changed_at is None or incident.source is Source.PAGERDUTY:
+        return False
+    is_taken = incident.state is not IncidentState.OPEN
+    if is_taken and meaning(event) is Meaning.RESOLVE:
+        return False
+    return event.occurred_at < incident.changed_at
+
+
 def said(event: PagerdutyEvent) -> str:
     """Return one sentence for what an event tells that is only noted, or a person's own note."""
     if event.kind == "incident.annotated":
@@ -227,6 +244,7 @@ __all__ = [
     "dedup_key",
     "group_of",
     "is_hashed",
+    "is_stale",
     "meaning",
     "read_event",
     "said",

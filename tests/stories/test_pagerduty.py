@@ -1,0 +1,222 @@
+"""Stories of two places that know of one incident: what is done in PagerDuty is done here, and the other way, once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from dev.pagerduty_account import ANN, BOB
+from tests.cli.states import api_of
+from tests.stories.configurations import configuration, policy, receiver, rule
+from tests.stories.world import Died, World
+from tests.web.paging import Line, Without, hears_pagerduty, pages_pagerduty
+from tocsin.core.incidents import IncidentState, Source
+from tocsin.core.notifications import Reason
+from tocsin.core.routing import RouteSpec
+from tocsin.errors import ConflictError, StoreError
+
+CLIMB = policy((0, "pager"), (5, "second"), (15, "boss"))
+NAMES = ("second", "boss")
+
+
+def line(*, escalation: Any = CLIMB, **more: Any) -> Line:
+    people = [pages_pagerduty("pager"), *(receiver(name) for name in NAMES)]
+    route = RouteSpec(receiver="team", group_by=("alertname",), repeat_interval=timedelta(hours=24))
+    built = configuration(rule("Down"), route=route, receivers=people, policies=[escalation])
+    found = Line(World(hears_pagerduty(built)), **more)
+    found.world.metric_goes_bad("Down")
+    found.world.advance(minutes=3)
+    found.there.deliver()
+    assert [each.status for each in found.there.incidents] == ["triggered"]
+    return found
+
+
+def calls(world: World) -> list[str]:
+    """Return who was called; updates of a message call nobody."""
+    return [page.receiver for page in world.pages if page.notification.reason is not Reason.UPDATE]
+
+
+def test_acknowledged_in_pagerduty_the_climb_stops_and_slack_is_told() -> None:
+    both = line()
+    both.there.acknowledge(both.incident, by=ANN)
+    both.there.deliver()
+    both.world.advance(hours=2)
+    found = both.world.incident()
+    assert (found.state, found.owner, found.source) == (IncidentState.ACKNOWLEDGED, "Ann", Source.PAGERDUTY)
+    assert calls(both.world) == ["team"]
+    told = [*both.world.updates, *(p for p in both.world.pages if p.notification.reason is Reason.UPDATE)]
+    assert [(page.receiver, page.notification.standing.said) for page in told if page.notification.standing] == [
+        ("team", "Acknowledged by Ann (pagerduty)")
+    ]
+    assert both.events == ["trigger"]
+    assert both.statuses == [202, 202]
+
+
+def test_acknowledged_here_pagerduty_shows_it_and_what_it_tells_of_that_does_nothing() -> None:
+    both = line()
+    both.world.acknowledge("ada", source=Source.SLACK)
+    both.world.advance(minutes=1)
+    assert (both.incident.status, both.events) == ("acknowledged", ["trigger", "acknowledge"])
+    before = both.world.incident()
+    both.there.deliver()
+    both.world.advance(hours=2)
+    assert both.world.incident() == before
+    assert both.events == ["trigger", "acknowledge"]
+    assert not both.there.deliver()
+
+
+def test_a_round_in_both_directions_comes_to_rest() -> None:
+    both = line()
+    both.there.acknowledge(both.incident, by=BOB)
+    both.there.deliver()
+    both.world.advance(minutes=2)
+    both.world.resolve("ada")
+    both.world.advance(minutes=2)
+    assert both.incident.status == "resolved"
+    for _ in range(3):
+        both.there.deliver()
+        both.world.advance(minutes=10)
+    assert both.events == ["trigger", "resolve"]
+    assert [each.kind for each in both.there.sent] == [
+        "incident.triggered",
+        "incident.acknowledged",
+        "incident.resolved",
+    ]
+    assert (both.world.incident().state, both.world.incident().changed_by) == (IncidentState.RESOLVED, "ada")
+
+
+def test_resolved_in_pagerduty_is_resolved_here() -> None:
+    both = line()
+    both.there.resolve(both.incident, by=BOB)
+    both.there.deliver()
+    both.world.advance(hours=1)
+    found = both.world.incident()
+    assert (found.state, found.changed_by) == (IncidentState.RESOLVED, "Bob")
+    assert calls(both.world) == ["team"]
+    assert both.events == ["trigger"]
+
+
+def test_the_alert_s_end_resolves_it_there_and_the_echo_finds_nothing() -> None:
+    both = line()
+    both.world.metric_recovers("Down")
+    both.world.advance(minutes=10)
+    both.there.deliver()
+    assert (both.incident.status, both.events) == ("resolved", ["trigger", "resolve"])
+    assert both.world.incident().changed_by == "tocsin"
+    assert set(both.statuses) == {202}
+
+
+def test_a_late_acknowledgement_of_the_last_incident_does_not_take_the_next() -> None:
+    both = line()
+    first = both.incident
+    both.there.acknowledge(first, by=ANN)  # PagerDuty's webhook is held up
+    both.world.metric_recovers("Down")
+    both.world.advance(minutes=10)
+    both.world.metric_goes_bad("Down")
+    both.world.advance(minutes=3)
+    assert len(both.world.escalations.started) == 2
+    assert both.there.incidents[-1].key == first.key
+    both.there.deliver()
+    assert both.world.incident().state is IncidentState.OPEN
+    both.world.advance(hours=1)
+    assert calls(both.world)[-2:] == ["second", "boss"]
+    both.there.acknowledge(both.incident, by=BOB)
+    both.there.deliver()
+    assert both.world.incident().owner == "Bob"
+
+
+def test_what_pagerduty_does_by_itself_is_noted_and_the_climb_goes_on() -> None:
+    both = line()
+    both.there.time_out(both.incident)
+    both.there.deliver()
+    both.world.advance(minutes=20)
+    assert both.world.incident().state is IncidentState.OPEN
+    assert calls(both.world) == ["team", "second", "boss"]
+    said = [each.comment for each in both.world.store.load_events(both.world.incident().id)]
+    assert "PagerDuty: the incident there was resolved by PagerDuty itself" in said
+
+
+def test_a_note_there_stands_here_though_it_names_only_pagerduty_s_incident() -> None:
+    both = line()
+    both.there.note(both.incident, "rebooted it", by=BOB)
+    both.there.deliver()
+    events = both.world.store.load_events(both.world.incident().id)
+    assert [(each.by, each.comment) for each in events if each.comment] == [("Bob", "rebooted it")]
+
+
+def test_two_acknowledge_at_once_and_one_has_it() -> None:
+    both = line()
+    both.there.acknowledge(both.incident, by=ANN)
+    both.world.acknowledge("ada")
+    both.there.deliver()
+    both.world.advance(hours=1)
+    assert both.world.incident().owner == "ada"
+    assert both.statuses[-1] == 202
+    assert calls(both.world) == ["team"]
+
+
+def test_whatever_is_told_twice_is_done_once() -> None:
+    both = line()
+    both.there.note(both.incident, "looking", by=ANN)
+    both.there.acknowledge(both.incident, by=ANN)
+    for webhook in both.there.deliver():
+        assert both.there.send_again(webhook) == 202
+    events = both.world.store.load_events(both.world.incident().id)
+    assert [each.comment for each in events].count("looking") == 1
+    assert [each.change.value for each in events].count("acknowledged") == 1
+
+
+def test_a_key_too_long_to_name_its_group_finds_it_all_the_same() -> None:
+    long = "p" * 240
+    people = [pages_pagerduty(long)]
+    built = configuration(rule("Down"), receivers=people, policies=[policy((0, long), (5, "team"))])
+    both = Line(World(hears_pagerduty(built)))
+    both.world.metric_goes_bad("Down")
+    both.world.advance(minutes=3)
+    assert len(both.incident.key) == 64
+    both.there.acknowledge(both.incident)
+    both.there.deliver()
+    assert both.world.incident().state is IncidentState.ACKNOWLEDGED
+
+
+# Where the first try breaks: a part of the desk or the receipts, its call, which of its calls it is, and the answer.
+BREAKS: dict[str, tuple[str, str, int, BaseException, int]] = {
+    "it cannot be taken in hand": ("receipts", "begin", 0, StoreError("broken"), 503),
+    "it cannot be read": ("groups", "load_group", 0, StoreError("broken"), 503),
+    "it cannot be written": ("incidents", "escalate", 0, StoreError("broken"), 503),
+    "somebody else changes it all the time": ("incidents", "escalate", 0, ConflictError("changed"), 503),
+    "it is written, and no timer can be set": ("timers", "announce", 1, StoreError("broken"), 503),
+    "it is written, and cannot be remembered": ("receipts", "finish", 0, StoreError("broken"), 503),
+    "the process dies before it is written": ("incidents", "escalate", 0, Died(), 0),
+    "the process dies after it is written": ("timers", "announce", 1, Died(), 0),
+    "the process dies before it is remembered": ("receipts", "finish", 0, Died(), 0),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_what_fails_is_told_again_and_done_once(name: str) -> None:
+    both = line()
+    part, call, after, error, answer = BREAKS[name]
+    both.failing = [broken(both, part, call, error, after)]
+    both.there.acknowledge(both.incident, by=ANN)
+    (sent,) = both.there.deliver()
+    assert sent.answers == [answer, 202]
+    both.world.advance(hours=1)
+    events = both.world.store.load_events(both.world.incident().id)
+    assert [each.change.value for each in events].count("acknowledged") == 1
+    assert both.world.incident().owner == "Ann"
+    assert calls(both.world) == ["team"]
+
+
+def broken(both: Line, part: str, call: str, error: BaseException, after: int) -> dict[str, Any]:
+    if part == "receipts":
+        return {"receipts": Without(both.receipts, call, error, after=after)}
+    desk = api_of(both.world).desk
+    changed: dict[str, Any] = {part: Without(getattr(desk, part), call, error, after=after)}
+    parts: dict[str, Any] = {"desk": replace(desk, **changed)}
+    if isinstance(error, Died):
+        parts["receipts"] = Without(both.receipts, "drop")  # who is dead gives nothing back
+    return parts
