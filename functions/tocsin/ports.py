@@ -15,6 +15,7 @@ from .core.grouping import Flush, Group, GroupState
 from .core.labels import Fingerprint
 from .core.merging import Received
 from .core.notifications import Notification
+from .core.oncall import Override
 from .core.receivers import IntegrationKey
 from .core.routing import GroupId, GroupIdentity
 from .core.rules import ActiveAlert, RuleKey, Sample
@@ -163,6 +164,20 @@ class Incidents(Protocol):
     def escalate(self, incident: Incident, receivers: Mapping[str, int], *, now: datetime) -> None:
         """Write the incident with its steps taken, and add receivers to its group, in one transaction."""
         ...
+
+
+class Overrides(Protocol):
+    """Who takes over for a while, as people say it at run time; some while after their end they are forgotten."""
+
+    def load_overrides(self, *, now: datetime) -> Mapping[str, Sequence[Override]]:
+        """Return them by schedule, the one that was made last at the end."""
+        ...
+
+    def add_overrides(self, overrides: Sequence[Override], *, now: datetime) -> None:
+        """Write all of them or none. Raises ConflictError if one is there already."""
+        ...
+
+    def remove_override(self, override: Override) -> None: ...
 
 
 class Inhibitors(Protocol):

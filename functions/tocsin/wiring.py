@@ -28,6 +28,7 @@ from .adapters.dynamodb import (
     DynamoIncidents,
     DynamoIngested,
     DynamoInhibitors,
+    DynamoOverrides,
     DynamoRules,
     DynamoSilences,
     DynamoSnapshots,
@@ -312,6 +313,10 @@ class Application:
     @cached_property
     def inhibitors(self) -> DynamoInhibitors:
         return DynamoInhibitors(self.table)
+
+    @cached_property
+    def overrides(self) -> DynamoOverrides:
+        return DynamoOverrides(self.table)
 
     @cached_property
     def silences(self) -> DynamoSilences:

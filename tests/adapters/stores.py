@@ -20,6 +20,7 @@ from tocsin.adapters.dynamodb import (
     DynamoIncidents,
     DynamoIngested,
     DynamoInhibitors,
+    DynamoOverrides,
     DynamoRules,
     DynamoSilences,
     Table,
@@ -33,7 +34,14 @@ _NUMBERS = itertools.count()
 
 
 class DynamoStore(
-    DynamoRules, DynamoGroups, DynamoIncidents, DynamoInhibitors, DynamoIngested, DynamoDeliveries, DynamoSilences
+    DynamoRules,
+    DynamoGroups,
+    DynamoIncidents,
+    DynamoInhibitors,
+    DynamoIngested,
+    DynamoDeliveries,
+    DynamoSilences,
+    DynamoOverrides,
 ):
     """The adapters over one table, as one store."""
 

@@ -24,6 +24,7 @@ from tocsin.core.labels import Fingerprint, Labels
 from tocsin.core.matchers import Matcher, MatchType
 from tocsin.core.merging import Received
 from tocsin.core.notifications import Notification, Reason, Sent, as_json, compose, from_json
+from tocsin.core.oncall import Override
 from tocsin.core.receivers import Integration, IntegrationKey, Kind
 from tocsin.core.routing import GroupIdentity
 from tocsin.core.rules import ActiveAlert, AlertState, RuleKey
@@ -728,6 +729,43 @@ def test_reading_and_losing_writes_nothing(table):
         table.overdue(before=NOW, limit=10)
     assert set(calls) == {"GetItem", "Query"}
     assert table.client.scan(TableName=table.table_name)["Items"] == store_before
+
+
+# Overrides
+
+
+def override(number: int = 1, **changes) -> Override:
+    made = Override(
+        NOW, NOW + DAY, "ann", "primary", f"ov-{number}", by="bob", comment="a wedding", made_at=NOW - number * MINUTE
+    )
+    return replace(made, **changes)
+
+
+def test_overrides_come_back_by_schedule_the_last_one_that_was_made_at_the_end(store):
+    other = override(3, schedule="secondary", user="cy")
+    store.add_overrides([override(1), override(2)], now=NOW)
+    store.add_overrides([other], now=NOW)
+    assert store.load_overrides(now=NOW) == {"primary": [override(2), override(1)], "secondary": [other]}
+
+
+def test_overrides_are_added_all_or_none_and_none_twice(store):
+    store.add_overrides([override(1)], now=NOW)
+    with pytest.raises(ConflictError):
+        store.add_overrides([override(2), override(1, user="cy")], now=NOW)
+    assert store.load_overrides(now=NOW) == {"primary": [override(1)]}
+
+
+def test_an_override_is_removed_however_often(store):
+    store.add_overrides([override(1), override(2)], now=NOW)
+    for _ in range(2):
+        store.remove_override(override(1))
+    assert store.load_overrides(now=NOW) == {"primary": [override(2)]}
+
+
+def test_an_override_is_forgotten_a_month_after_its_end(store):
+    store.add_overrides([override(1)], now=NOW)
+    assert store.load_overrides(now=NOW + 31 * DAY - SECOND) == {"primary": [override(1)]}
+    assert store.load_overrides(now=NOW + 31 * DAY) == {}
 
 
 # Silences

@@ -20,6 +20,7 @@ from tests.adapters.test_store_contract import (
     incident,
     ingested,
     notification,
+    override,
     sent,
     silence,
     told,
@@ -119,6 +120,13 @@ OPERATIONS: Mapping[str, Operation] = {
         lambda store: store.save_silences([SilenceChange(silence())]),
     ),
     "save_silences": Operation(lambda store, _: store.save_silences([SilenceChange(silence())])),
+    "load_overrides": Operation(
+        lambda store, _: store.load_overrides(now=NOW), lambda store: store.add_overrides([override()], now=NOW)
+    ),
+    "add_overrides": Operation(lambda store, _: store.add_overrides([override(1), override(2)], now=NOW)),
+    "remove_override": Operation(
+        lambda store, _: store.remove_override(override()), lambda store: store.add_overrides([override()], now=NOW)
+    ),
     "load_ingested": Operation(
         lambda store, _: store.load_ingested(now=NOW), lambda store: store.save_ingested([ingested()], now=NOW)
     ),
@@ -159,5 +167,5 @@ def ports_methods() -> set[str]:
     from tocsin import ports
 
     stores = (ports.Rules, ports.Groups, ports.Incidents, ports.Inhibitors, ports.Silences, ports.Ingested)
-    more = (ports.Deliveries, ports.Threads)
+    more = (ports.Deliveries, ports.Threads, ports.Overrides)
     return {name for port in (*stores, *more) for name in vars(port) if not name.startswith("_")}

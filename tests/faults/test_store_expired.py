@@ -24,6 +24,7 @@ from tests.adapters.test_store_contract import (
     ingested,
     loaded,
     notification,
+    override,
     silence,
     told,
 )
@@ -158,6 +159,11 @@ def silence_item(store: DynamoStore) -> None:
         store.save_silences([SilenceChange(silence())])  # ids are never used again
 
 
+def override_item(store: DynamoStore) -> None:
+    store.add_overrides([override()], now=NOW)
+    assert store.load_overrides(now=YEARS) == {}
+
+
 def ingested_item(store: DynamoStore) -> None:
     store.save_ingested([ingested()], now=NOW)
     assert store.load_ingested(now=YEARS) == []
@@ -178,6 +184,7 @@ KINDS: dict[str, Callable[[DynamoStore], None]] = {
     "incident event": lambda store: None,  # written, and read by nobody but people
     "inhibitors": inhibitor,
     "silences": silence_item,
+    "oncall": override_item,
     "ingested": ingested_item,
     "rate": lambda store: None,  # its key names its minute: another minute has another
 }
@@ -214,6 +221,7 @@ def test_every_kind_of_item_that_expires_has_a_test(store):
     store.record(notification(), DeliveryState.DELIVERED, "ok", now=NOW)
     store.save_inhibitors([alert(ended=True)], now=NOW)
     store.save_silences([SilenceChange(silence())])
+    store.add_overrides([override()], now=NOW)
     store.save_ingested([ingested()], now=NOW)
     DynamoCounters(store.table).add("counter", 1, expires_at=NOW)
     items = store.client.scan(TableName=store.table_name)["Items"]

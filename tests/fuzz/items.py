@@ -20,6 +20,7 @@ from tocsin.adapters.dynamodb import (
     DynamoIncidents,
     DynamoIngested,
     DynamoInhibitors,
+    DynamoOverrides,
     DynamoRules,
     DynamoSilences,
     DynamoSnapshots,
@@ -29,6 +30,7 @@ from tocsin.adapters.dynamodb.table import decode_all, encode, pack
 from tocsin.core.escalation import IncidentId
 from tocsin.core.grouping import Flush, Group
 from tocsin.core.notifications import from_json
+from tocsin.core.oncall import Override
 from tocsin.core.routing import GroupId
 from tocsin.core.silences import SilenceId
 from tocsin.ports import DeliveryState, IngestedAlert, SilenceChange
@@ -121,6 +123,8 @@ def _written() -> dict[str, list[Any]]:
     collect("ingested", lambda: DynamoIngested(table).save_ingested(records, now=NOW))
     changes = [SilenceChange(each) for each in store.silences.values()]
     collect("silences", lambda: DynamoSilences(table, compile_pattern).save_silences(changes))
+    override = Override(NOW, NOW + timedelta(hours=8), "ann", "primary", "ov-1", "bob", "a wedding", NOW)
+    collect("overrides", lambda: DynamoOverrides(table).add_overrides([override], now=NOW))
     deliveries = DynamoDeliveries(table)
     collect("deliveries", lambda: deliveries.record(told[0], DeliveryState.FAILED, "no answer", now=NOW))
     files = {"alertmanager.yml": b"route: {receiver: a}\n", "rules/a.yml": b"groups: []\n"}
@@ -198,6 +202,7 @@ _READINGS: Mapping[str, Callable[[Table], object]] = {
     "inhibitors": lambda table: DynamoInhibitors(table).load_inhibitors(now=NOW),
     "ingested": lambda table: DynamoIngested(table).load_ingested(now=NOW),
     "silences": _read_silences,
+    "overrides": lambda table: DynamoOverrides(table).load_overrides(now=NOW),
     "deliveries": _read_deliveries,
     "config": _read_config,
 }

@@ -28,13 +28,14 @@ from ..core.alerts import Alert
 from ..core.escalation import Incident, IncidentId, IncidentState
 from ..core.labels import Fingerprint, Labels
 from ..core.notifications import Notification, format_time, parse_time
+from ..core.oncall import Override
 from ..core.patterns import Compile, without_engine
 from ..core.receivers import IntegrationKey
 from ..core.routing import GroupId
 from ..core.rules import RuleKey
 from ..errors import StoreError
 from ..ports import Claim, Delivery, DeliveryState, IngestedAlert, RuleRecord
-from .memory import INGESTED_KEPT_FOR, SILENCES_KEPT_FOR, MemoryStore, _Claim, _Group
+from .memory import INGESTED_KEPT_FOR, OVERRIDES_KEPT_FOR, SILENCES_KEPT_FOR, MemoryStore, _Claim, _Group
 from .silence_json import silence_as_json, silence_from_json
 
 VERSION = 1
@@ -52,6 +53,7 @@ _PARTS: Mapping[str, Any] = {
     "incidents": dict[IncidentId, Incident],
     "inhibitors": dict[Fingerprint, Alert],
     "ingested": dict[Fingerprint, IngestedAlert],
+    "overrides": dict[str, Override],
     "claims": dict[tuple[GroupId, IntegrationKey], _Claim],
     "deliveries": dict[tuple[GroupId, IntegrationKey, int], Delivery],
 }
@@ -59,7 +61,7 @@ _PARTS: Mapping[str, Any] = {
 
 SILENCES = "silences"
 # What files that were written before it was there do not have.
-_LATER = frozenset({"inhibitors", "ingested"})
+_LATER = frozenset({"inhibitors", "ingested", "overrides"})
 
 
 class StateBusyError(StoreError):
@@ -217,6 +219,7 @@ def forget_what_is_over(store: MemoryStore, *, now: datetime) -> None:
     store.deliveries = {key: each for key, each in store.deliveries.items() if each.at > now - DELIVERIES_KEPT_FOR}
     told = {key[:2] for key in store.deliveries}
     store.silences = {key: each for key, each in store.silences.items() if each.ends_at > now - SILENCES_KEPT_FOR}
+    store.overrides = {key: each for key, each in store.overrides.items() if each.end > now - OVERRIDES_KEPT_FOR}
     store.ingested = {
         key: each
         for key, each in store.ingested.items()

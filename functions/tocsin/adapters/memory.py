@@ -17,6 +17,7 @@ from ..core.escalation import Incident, IncidentId
 from ..core.grouping import Flush, Group, GroupState
 from ..core.labels import Fingerprint
 from ..core.notifications import Notification, as_json, encode
+from ..core.oncall import Override, by_schedule
 from ..core.receivers import IntegrationKey, Kind
 from ..core.routing import GroupId, GroupIdentity
 from ..core.rules import RuleKey, Sample
@@ -39,6 +40,7 @@ from ..ports import (
 LEASE = timedelta(seconds=70)
 SILENCES_KEPT_FOR = timedelta(days=5)
 INGESTED_KEPT_FOR = timedelta(minutes=15)
+OVERRIDES_KEPT_FOR = timedelta(days=30)
 DROPPED_FOR = timedelta(hours=1)
 
 
@@ -71,6 +73,7 @@ class MemoryStore:
         self.incidents: dict[IncidentId, Incident] = {}
         self.inhibitors: dict[Fingerprint, Alert] = {}
         self.silences: dict[SilenceId, Silence] = {}
+        self.overrides: dict[str, Override] = {}
         self.ingested: dict[Fingerprint, IngestedAlert] = {}
         self.claims: dict[tuple[GroupId, IntegrationKey], _Claim] = {}
         self.deliveries: dict[tuple[GroupId, IntegrationKey, int], Delivery] = {}
@@ -211,6 +214,22 @@ class MemoryStore:
     def _check_incident(self, incident: Incident) -> None:
         stored = self.incidents.get(incident.id)
         _expect(stored.version if stored else 0, incident.version, f"incident {incident.id}")
+
+    # Overrides
+
+    def load_overrides(self, *, now: datetime) -> Mapping[str, Sequence[Override]]:
+        return by_schedule(each for each in self.overrides.values() if each.end + OVERRIDES_KEPT_FOR > now)
+
+    def add_overrides(self, overrides: Sequence[Override], *, now: datetime) -> None:
+        for override in overrides:
+            if override.id in self.overrides:
+                raise ConflictError(f"override {override.id} is there already")
+        self.writes += 1
+        self.overrides.update({override.id: override for override in overrides})
+
+    def remove_override(self, override: Override) -> None:
+        self.writes += 1
+        self.overrides.pop(override.id, None)
 
     # Inhibitors
 

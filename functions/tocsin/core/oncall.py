@@ -6,7 +6,7 @@ and of two overrides the later one holds. What is left is the time that nobody h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
@@ -31,11 +31,15 @@ class Shifting(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """Somebody who has it for a while, whatever the layers say; one that was made at run time has an id and a maker."""
+    """Somebody who has it for a while, whatever the layers say.
+
+    What follows the user is empty where it stands in configuration: it is of one that was made at run time.
+    """
 
     start: datetime
     end: datetime
     user: str
+    schedule: str = ""
     id: str = ""
     by: str = ""
     comment: str = ""
@@ -84,6 +88,28 @@ def gaps(schedule: Schedule, start: datetime, end: datetime) -> list[Span]:
 def with_overrides(schedule: Schedule, overrides: Iterable[Override]) -> Schedule:
     """Return the schedule with more overrides, which are stronger than its own; the last one is the strongest."""
     return replace(schedule, overrides=(*schedule.overrides, *overrides))
+
+
+def by_schedule(overrides: Iterable[Override]) -> dict[str, list[Override]]:
+    """Return overrides that were made at run time by their schedules, the one that was made last at the end."""
+    found: dict[str, list[Override]] = {}
+    for override in sorted(overrides, key=_age):
+        found.setdefault(override.schedule, []).append(override)
+    return found
+
+
+def _age(override: Override) -> tuple[datetime, str]:
+    return override.made_at or override.start, override.id
+
+
+def in_force(
+    schedules: Mapping[str, Schedule], overrides: Mapping[str, Sequence[Override]], users: Collection[str]
+) -> dict[str, Schedule]:
+    """Return the schedules with what was overridden at run time; whoever is no user any more takes over from nobody."""
+    return {
+        name: with_overrides(schedule, (each for each in overrides.get(name, ()) if each.user in users))
+        for name, schedule in schedules.items()
+    }
 
 
 def shift_at(schedule: Schedule, at: datetime) -> Shift | None:

@@ -12,6 +12,7 @@
     incident#<id>      head                         an incident; event#… is its history
     inhibitors         <fingerprint>                a firing alert that can inhibit others
     silences           <id>                         what people want to hear nothing of
+    oncall             override#<id>                who takes over from whom for a while
     ingested           <fingerprint>                an alert that was sent to us
     rate#<count>       head                         how often a caller has asked in a minute
     receipt#<hash>     head                         what came from outside and was done, or is being done
@@ -27,6 +28,7 @@ from .groups import DynamoGroups
 from .incidents import DynamoIncidents
 from .ingested import DynamoIngested
 from .inhibitors import DynamoInhibitors
+from .overrides import DynamoOverrides
 from .receipts import DynamoReceipts
 from .rules import DynamoRules
 from .silences import DynamoSilences
@@ -40,6 +42,7 @@ __all__ = [
     "DynamoIncidents",
     "DynamoIngested",
     "DynamoInhibitors",
+    "DynamoOverrides",
     "DynamoReceipts",
     "DynamoRules",
     "DynamoSilences",
