@@ -101,7 +101,9 @@ class TestTimesFitIntoEachOther:
         assert budget < timedelta(seconds=seconds)
         assert budget + timedelta(seconds=20) < timeout("evaluate")
 
-    @pytest.mark.parametrize(("queue", "function"), [("TimerQueue", "dispatch"), ("TickQueue", "evaluate")])
+    @pytest.mark.parametrize(
+        ("queue", "function"), [("TimerQueue", "dispatch"), ("TickQueue", "evaluate"), ("ActionQueue", "act")]
+    )
     def test_a_message_stays_invisible_while_it_is_worked_on(self, queue: str, function: str):
         visible = timedelta(seconds=TEMPLATE["Resources"][queue]["Properties"]["VisibilityTimeout"])
         assert visible >= timeout(function)

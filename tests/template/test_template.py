@@ -34,6 +34,7 @@ FUNCTIONS = {
     "NotifyEmailFunction": "notify_email",
     "NotifyWebhookFunction": "notify_webhook",
     "ApiFunction": "api",
+    "ActFunction": "act",
 }
 
 # Invoked without anyone waiting for the answer: by the schedule and by SNS. The others' failures go to who waits: a
@@ -63,6 +64,7 @@ ALLOWED_SERVICES = {
     "NotifyEmailRole": {"dynamodb", "logs", "secretsmanager", "ses", "sqs"},
     "NotifyWebhookRole": {"dynamodb", "logs", "secretsmanager", "sns", "sqs", "sts"},
     "ApiRole": {"dynamodb", "logs", "secretsmanager", "sqs"},
+    "ActRole": {"dynamodb", "logs", "sqs"},
     "EvaluateScheduleRole": {"lambda"},
     "EscalationRole": {"lambda", "logs"},
 }
@@ -79,6 +81,7 @@ ALARMS = {
     "TimerDeadLettersAlarm": ({("AWS/SQS", "ApproximateNumberOfMessagesVisible")}, "notBreaching"),
     "TickDeadLettersAlarm": ({("AWS/SQS", "ApproximateNumberOfMessagesVisible")}, "notBreaching"),
     "DeliveryDeadLettersAlarm": ({("AWS/SQS", "ApproximateNumberOfMessagesVisible")}, "notBreaching"),
+    "ActionDeadLettersAlarm": ({("AWS/SQS", "ApproximateNumberOfMessagesVisible")}, "notBreaching"),
     "OldestTimerAlarm": ({("AWS/SQS", "ApproximateAgeOfOldestMessage")}, "notBreaching"),
     "EscalationFailedAlarm": (
         {("AWS/States", "ExecutionsFailed"), ("AWS/States", "ExecutionsTimedOut"), ("AWS/States", "ExecutionsAborted")},
@@ -342,8 +345,8 @@ def test_a_secret_is_named_only_to_the_function_that_reads_it() -> None:
         )
     }
     assert holders == {
-        "TOCSIN_SECRET_SLACK": {"NotifySlackFunction"},
-        "TOCSIN_SECRET_PAGERDUTY": {"NotifyPagerdutyFunction"},
+        "TOCSIN_SECRET_SLACK": {"ApiFunction", "NotifySlackFunction"},
+        "TOCSIN_SECRET_PAGERDUTY": {"ApiFunction", "NotifyPagerdutyFunction"},
         "TOCSIN_SECRET_EMAIL": {"NotifyEmailFunction"},
         "TOCSIN_SECRET_WEBHOOK": {"NotifyWebhookFunction"},
         "TOCSIN_SECRET_HEARTBEAT": {"EvaluateFunction", "NotifyWebhookFunction"},
@@ -402,7 +405,7 @@ def test_the_topics_may_put_into_the_dead_letter_queue() -> None:
         assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": {"Ref": topic}}}
 
 
-@pytest.mark.parametrize("queue", ["TimerQueue", "TickQueue"])
+@pytest.mark.parametrize("queue", ["TimerQueue", "TickQueue", "ActionQueue"])
 def test_a_poisonous_message_leaves_its_queue(queue: str) -> None:
     queues = _of_type("AWS::SQS::Queue")
     redrive = queues[queue]["RedrivePolicy"]
@@ -420,7 +423,12 @@ def test_one_bad_timer_does_not_repeat_its_batch() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mapping", "queue"), [("DispatchFunctionTimers", "TimerQueue"), ("EvaluateFunctionTicks", "TickQueue")]
+    ("mapping", "queue"),
+    [
+        ("DispatchFunctionTimers", "TimerQueue"),
+        ("EvaluateFunctionTicks", "TickQueue"),
+        ("ActFunctionActions", "ActionQueue"),
+    ],
 )
 def test_a_message_stays_hidden_while_it_is_worked_on(mapping: str, queue: str) -> None:
     function = _of_type("AWS::Lambda::EventSourceMapping")[mapping]["FunctionName"]["Ref"]
@@ -547,6 +555,7 @@ TABLE_ACTIONS = {
     "NotifyEmailRole": {"DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"},
     "NotifyWebhookRole": {"DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"},
     "ApiRole": {"BatchGetItem", "GetItem", "PutItem", "Query", "UpdateItem"},
+    "ActRole": {"GetItem", "PutItem", "Query", "UpdateItem"},
 }
 
 
@@ -601,7 +610,7 @@ def test_mail_is_sent_only_as_the_sender() -> None:
 
 
 # What asks here has a signature of its own, which the function looks at before anything else.
-OPEN_PATHS = {"/act"}
+OPEN_PATHS = {"/act", "/slack/commands", "/slack/interactions", "/pagerduty/webhook"}
 
 
 def test_the_api_answers_only_signed_requests() -> None:
