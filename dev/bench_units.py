@@ -116,8 +116,9 @@ class Bench:
         self.loaded = LoadedConfiguration(config.load(files, environment=environment))
         self.evaluator = Evaluator(self.metrics, rules, groups, inhibitors, self.timers, log)
         self.escalations = memory.MemoryEscalations()
+        configurations = memory.FixedConfigurations(self.loaded)
         self.dispatcher = Dispatcher(
-            memory.FixedConfigurations(self.loaded),
+            configurations,
             groups,
             incidents,
             inhibitors,
@@ -127,7 +128,7 @@ class Bench:
             self.escalations,
             log,
         )
-        self.escalator = Escalator(incidents, self.timers, log)
+        self.escalator = Escalator(configurations, incidents, self.timers, log)
         self.notifier = Notifier(lambda notification, *, now: "ok", groups, deliveries, log)
 
     def measure(self, work: Callable[[], object]) -> Meter:

@@ -22,7 +22,8 @@ from dev.demo.audience import (
     untold,
 )
 from dev.demo.world import World
-from tocsin.core.escalation import IncidentState, Why
+from tocsin.core.escalation import Why
+from tocsin.core.incidents import IncidentState
 from tocsin.core.rules import Change
 from tocsin.ports import Health
 

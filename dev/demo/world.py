@@ -26,7 +26,7 @@ from dev.stack import Stack, StackOptions
 from tocsin import config
 from tocsin.adapters.dynamodb import DynamoIncidents, DynamoRules, Table
 from tocsin.core.configuration import Configuration
-from tocsin.core.escalation import Incident, IncidentId
+from tocsin.core.incidents import Incident, IncidentId
 from tocsin.core.labels import ALERTNAME, Labels
 from tocsin.core.routing import identify_group, routes_for
 from tocsin.core.rules import Rule

@@ -14,5 +14,5 @@ app = wiring.lazy("escalate")
 def handler(event: Mapping[str, Any], context: object) -> dict[str, str]:
     """Answer one question; `now` is the instant at which the state machine asked."""
     with app.invocation():
-        incident, now = events.parse_question(event)
-        return escalate.as_json(escalate.run(app.escalator, incident, now=now))
+        incident, climb, now = events.parse_question(event)
+        return escalate.as_json(escalate.run(app.escalator, incident, climb=climb, now=now))

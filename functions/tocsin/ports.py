@@ -9,9 +9,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .core.alerts import Alert
+from .core.clicks import Click
 from .core.configuration import Configuration
-from .core.escalation import Incident, IncidentId
 from .core.grouping import Flush, Group, GroupState
+from .core.incidents import Event, Incident, IncidentId
 from .core.labels import Fingerprint
 from .core.merging import Received
 from .core.notifications import Notification
@@ -161,8 +162,17 @@ class Incidents(Protocol):
         """Write under the version that was read. Raises ConflictError."""
         ...
 
-    def escalate(self, incident: Incident, receivers: Mapping[str, int], *, now: datetime) -> None:
-        """Write the incident with its steps taken, and add receivers to its group, in one transaction."""
+    def escalate(
+        self, incident: Incident, receivers: Mapping[str, int], *, starts: bool = False, now: datetime
+    ) -> None:
+        """Write the incident, add receivers to its group and have it looked at, in one transaction.
+
+        `starts` has a state machine started for the incident's climb. Raises ConflictError.
+        """
+        ...
+
+    def load_events(self, incident: IncidentId) -> Sequence[Event]:
+        """Return what happened to an incident, oldest first."""
         ...
 
 
@@ -310,10 +320,11 @@ class Deliveries(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """Where a chat keeps the message that a group began with, in the chat's own words."""
+    """Where a chat keeps the message that a group began with, in the chat's own words; `incident` is whose it is."""
 
     channel: str
     message: str
+    incident: str = ""
 
 
 class Counters(Protocol):
@@ -377,6 +388,20 @@ class Ticks(Protocol):
     def announce_tick(self, at: datetime, *, now: datetime) -> None: ...
 
 
+class Actions(Protocol):
+    """Where what people press in a chat is put, to be done after the chat has its answer."""
+
+    def hand_over(self, click: Click) -> None:
+        """Have it done. Raises StoreError."""
+        ...
+
+
+class Replies(Protocol):
+    def __call__(self, url: str, text: str, *, now: datetime) -> None:
+        """Say something to who pressed a button, by the URL that came with it. Raises DeliveryError."""
+        ...
+
+
 class Topic(Protocol):
     def publish(self, message: str) -> bool:
         """Hand a frozen notification (the JSON text) to all that is subscribed; False if nobody will confirm it."""
@@ -384,8 +409,8 @@ class Topic(Protocol):
 
 
 class Escalations(Protocol):
-    def start(self, incident: IncidentId) -> None:
-        """Start the incident's state machine; a second start is none."""
+    def start(self, incident: IncidentId, climb: int) -> None:
+        """Start a state machine for an incident's climb; a second start is none."""
         ...
 
 

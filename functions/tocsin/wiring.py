@@ -29,6 +29,7 @@ from .adapters.dynamodb import (
     DynamoIngested,
     DynamoInhibitors,
     DynamoOverrides,
+    DynamoReceipts,
     DynamoRules,
     DynamoSilences,
     DynamoSnapshots,
@@ -36,7 +37,7 @@ from .adapters.dynamodb import (
 )
 from .adapters.powertools import PowertoolsLog
 from .adapters.prometheus import Clock, Prometheus, Signer, sigv4, without_credentials
-from .adapters.sqs import SqsTicks, SqsTimers
+from .adapters.sqs import SqsActions, SqsTicks, SqsTimers
 from .core.redaction import Redaction
 from .errors import DeliveryError, FailureReason, SecretError, SettingsError
 from .pipeline.configurations import CurrentConfiguration, Source
@@ -51,12 +52,14 @@ if TYPE_CHECKING:
     from .core.dead_letters import Queue
     from .core.patterns import Pattern
     from .core.receivers import Kind
+    from .pipeline.clicks import Performer
     from .pipeline.dispatch import Dispatcher
     from .pipeline.escalate import Escalator
     from .pipeline.evaluate import Evaluator
     from .pipeline.ingest import Ingester, Rerouting
     from .pipeline.notify import Notifier
     from .ports import (
+        Actions,
         Configurations,
         Counters,
         Deliveries,
@@ -65,6 +68,7 @@ if TYPE_CHECKING:
         Ingested,
         Inhibitors,
         Log,
+        Receipts,
         Rules,
         Sender,
         Silences,
@@ -107,6 +111,7 @@ _WITH_TABLE = (
     "notify_email",
     "notify_webhook",
     "api",
+    "act",
 )
 
 VARIABLES = (
@@ -115,9 +120,10 @@ VARIABLES = (
     Variable(
         "TOCSIN_TIMER_QUEUE_URL",
         "queue of delayed looks at groups",
-        needed_by=("evaluate", "dispatch", "escalate", "api"),
+        needed_by=("evaluate", "dispatch", "escalate", "api", "act"),
     ),
     Variable("TOCSIN_TICK_QUEUE_URL", "queue of the ticks between the scheduled ones"),
+    Variable("TOCSIN_ACTION_QUEUE_URL", "queue of what people press or type in Slack"),
     Variable("TOCSIN_STATE_MACHINE_ARN", "state machine of the escalation", needed_by=("dispatch",)),
     Variable("TOCSIN_STAGE", "name of the deployment", default="dev"),
     Variable("TOCSIN_PROMETHEUS_URL", "base URL of the Prometheus API", needed_by=("evaluate",)),
@@ -299,6 +305,11 @@ class Application:
         return SqsTimers(self.settings.get("TOCSIN_TIMER_QUEUE_URL"), lambda: self.client("sqs"))
 
     @cached_property
+    def actions(self) -> SqsActions | None:
+        url = self.settings.get("TOCSIN_ACTION_QUEUE_URL")
+        return SqsActions(url, lambda: self.client("sqs")) if url else None
+
+    @cached_property
     def ticks(self) -> SqsTicks:
         return SqsTicks(self.settings.get("TOCSIN_TICK_QUEUE_URL"), lambda: self.client("sqs"))
 
@@ -458,7 +469,29 @@ class Application:
     def escalator(self) -> Escalator:
         from .pipeline.escalate import Escalator
 
-        return Escalator(incidents=self.incidents, timers=self.timers, log=self.log)
+        return Escalator(configurations=self.configurations, incidents=self.incidents, timers=self.timers, log=self.log)
+
+    @cached_property
+    def performer(self) -> Performer:
+        from .pipeline.clicks import Performer
+        from .pipeline.incidents import Desk
+
+        return Performer(
+            desk=Desk(
+                self.rules,
+                self.groups,
+                self.incidents,
+                self.deliveries,
+                self.silences,
+                self.timers,
+                self.log,
+                self.ingested,
+                users=lambda now: self.configurations.current(now=now).configuration.users,
+            ),
+            configurations=self.configurations,
+            receipts=DynamoReceipts(self.table),
+            reply=self.senders.slack_replies(),
+        )
 
     @cached_property
     def notifier(self) -> Notifier:
@@ -544,6 +577,7 @@ class Application:
             timers=self.timers,
             log=self.log,
             counters=DynamoCounters(self.table),
+            receipts=DynamoReceipts(self.table),
             actions=self.actions,
         )
 
@@ -574,6 +608,8 @@ def build_api(
     timers: Timers,
     log: Log,
     counters: Counters | None = None,
+    receipts: Receipts | None = None,
+    actions: Actions | None = None,
 ) -> Api:
     """Return the HTTP API over stores: the table's, or others that do the same.
 
@@ -589,17 +625,30 @@ def build_api(
 
     rates = read_rates(application.settings.get("TOCSIN_RATE_LIMITS"))
     return Api(
-        desk=Desk(rules, groups, incidents, deliveries, log, ingested),
+        desk=Desk(
+            rules,
+            groups,
+            incidents,
+            deliveries,
+            silences,
+            timers,
+            log,
+            ingested,
+            users=lambda now: configurations.current(now=now).configuration.users,
+        ),
         compile_pattern=compile_pattern,
         configurations=configurations,
         board=Board(rules, ingested, silences, application.graph_url),
         ingester=Ingester(configurations, ingested, rules, groups, inhibitors, timers, log),
         keeper=Keeper(silences, log, lambda: str(uuid.uuid4())),
         config_text=application.config_text,
+        read_secret=application.read_secret,
         tokens_text=application.tokens_text if "api-tokens" in application.settings.secret_names else None,
         limits=read_limits(application.settings.get("TOCSIN_INGEST_LIMITS")),
         limiter=RateLimiter(counters, log, rates) if counters else None,
         seen=counters,
+        receipts=receipts,
+        actions=actions,
         about=About(started_at=datetime.now(UTC), tick=application.settings.tick),
     )
 

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from tocsin.adapters.stepfunctions import StepFunctions
-from tocsin.core.escalation import IncidentId
+from tocsin.core.incidents import IncidentId, read_execution_name
 
 INCIDENT = IncidentId("inc-0123456789abcdef")
 DEFINITION = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}})
@@ -35,26 +35,36 @@ def executions(client: Any, arn: str) -> list[Any]:
 
 
 def test_its_execution_bears_the_incidents_id_and_knows_it(client: Any, arn: str):
-    StepFunctions(arn, lambda: client).start(INCIDENT)
+    StepFunctions(arn, lambda: client).start(INCIDENT, 0)
     (execution,) = executions(client, arn)
     assert execution["name"] == INCIDENT
     described = client.describe_execution(executionArn=execution["executionArn"])
-    assert json.loads(described["input"]) == {"incident": INCIDENT}
+    assert json.loads(described["input"]) == {"incident": INCIDENT, "climb": 0}
 
 
 def test_a_second_start_is_none(client: Any, arn: str):
     machine = StepFunctions(arn, lambda: client)
-    machine.start(INCIDENT)
-    machine.start(INCIDENT)
+    machine.start(INCIDENT, 0)
+    machine.start(INCIDENT, 0)
     assert len(executions(client, arn)) == 1
 
 
 def test_a_start_after_the_execution_has_ended_is_none(client: Any, arn: str):
     machine = StepFunctions(arn, lambda: client)
-    machine.start(INCIDENT)
+    machine.start(INCIDENT, 0)
     client.stop_execution(executionArn=executions(client, arn)[0]["executionArn"])
-    machine.start(INCIDENT)
+    machine.start(INCIDENT, 0)
     assert [execution["status"] for execution in executions(client, arn)] == ["ABORTED"]
+
+
+def test_each_climb_has_an_execution_of_its_own(client: Any, arn: str):
+    machine = StepFunctions(arn, lambda: client)
+    machine.start(INCIDENT, 0)
+    machine.start(INCIDENT, 2)
+    machine.start(INCIDENT, 2)
+    names = sorted(execution["name"] for execution in executions(client, arn))
+    assert names == [INCIDENT, f"{INCIDENT}-2"]
+    assert [read_execution_name(name) for name in names] == [(INCIDENT, 0), (INCIDENT, 2)]
 
 
 class Refusing:
@@ -69,11 +79,11 @@ class Refusing:
 
 def test_what_ended_is_not_started_again():
     client: Any = Refusing("ExecutionAlreadyExists")
-    StepFunctions("arn", lambda: client).start(INCIDENT)
+    StepFunctions("arn", lambda: client).start(INCIDENT, 0)
 
 
 @pytest.mark.parametrize("code", ["StateMachineDoesNotExist", "ThrottlingException", "AccessDeniedException"])
 def test_any_other_refusal_is_an_error(code: str):
     client: Any = Refusing(code)
     with pytest.raises(ClientError, match=code):
-        StepFunctions("arn", lambda: client).start(INCIDENT)
+        StepFunctions("arn", lambda: client).start(INCIDENT, 0)

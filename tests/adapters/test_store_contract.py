@@ -17,14 +17,26 @@ from tocsin.adapters.memory import LEASE, MemoryStore
 from tocsin.config.patterns import compile_pattern
 from tocsin.core.alerts import Alert, Status
 from tocsin.core.cooldowns import Cooldown
-from tocsin.core.escalation import Incident, IncidentState, Step, incident_id
 from tocsin.core.grouping import Flush
+from tocsin.core.incidents import (
+    Change,
+    Counts,
+    Event,
+    Incident,
+    IncidentId,
+    IncidentState,
+    Page,
+    Source,
+    incident_id,
+    read_execution_name,
+)
 from tocsin.core.intervals import Range, TimeInterval, TimeRange
 from tocsin.core.labels import Fingerprint, Labels
 from tocsin.core.matchers import Matcher, MatchType
 from tocsin.core.merging import Received
 from tocsin.core.notifications import Notification, Reason, Sent, as_json, compose, from_json
 from tocsin.core.oncall import Override
+from tocsin.core.policies import Step, Terms
 from tocsin.core.receivers import Integration, IntegrationKey, Kind
 from tocsin.core.routing import GroupIdentity
 from tocsin.core.rules import ActiveAlert, AlertState, RuleKey
@@ -314,7 +326,7 @@ def test_the_outbox_holds_what_was_decided_in_order_until_it_is_confirmed(store)
     entries = sent(store, notification(seq=2))
     assert [entry.seq for entry in entries] == sorted(entry.seq for entry in entries)
     assert {(entry.seq, entry.integration, entry.kind) for entry in entries} == {
-        (1, "escalation", OutboxKind.ESCALATION),
+        (1, "escalation/0", OutboxKind.ESCALATION),
         (1, "team/slack/0", OutboxKind.NOTIFICATION),
         (1, "team/sns/1", OutboxKind.NOTIFICATION),
         (2, "team/slack/0", OutboxKind.NOTIFICATION),
@@ -452,11 +464,58 @@ def test_a_step_adds_its_receivers_and_has_the_group_looked_at_at_once(store):
     at = NOW + MINUTE
     store.escalate(incident(version=1, steps_done=2), {"oncall": 2, "second": 2, "b.o-s s": 2}, now=at)
     state = loaded(store, at)
-    assert state.group.escalated == {"oncall": 1, "second": 2, "b.o-s s": 2}
+    assert state.group.escalated == {"oncall": 2, "second": 2, "b.o-s s": 2}
     assert (state.group.look_at, state.group.next_flush_at) == (at, NOW + 9 * MINUTE)
     assert state.group.version == 3
     assert store.load_incident(incident().id).steps_done == 2
     assert list(store.overdue(before=at, limit=10)) == [GROUP.id]
+
+
+def test_a_climb_that_begins_anew_has_its_state_machine_started_by_the_outbox(store):
+    told(store)
+    store.save_incident(incident(), now=NOW)
+    store.escalate(incident(version=1, climb=1), {}, starts=True, now=NOW)
+    (entry,) = store.load_outbox(GROUP.id)
+    assert (entry.kind, read_execution_name(entry.subject)) == (OutboxKind.ESCALATION, (incident().id, 1))
+
+
+def test_everything_that_is_known_of_an_incident_comes_back(store):
+    told(store)
+    page = Page(NOW, 3, receiver="oncall")
+    whole = incident(
+        terms=Terms(2, MINUTE, DAY, MINUTE, is_acknowledgeable=False, reopens=True, fallback=("desk",)),
+        steps=(Step(MINUTE, ("a",), ("ann",), ("primary",), ("night",), ("critical",), is_important=True),),
+        state=IncidentState.SNOOZED,
+        owner="ann",
+        until=NOW + DAY,
+        is_reminded=True,
+        floor=1,
+        direct=2,
+        turn=1,
+        position=1,
+        turn_at=NOW,
+        reached=("oncall",),
+        climb=4,
+        pending=(page, Page(NOW, 4, user="ann")),
+        counts=Counts(7, NOW, NOW + MINUTE, float("inf")),
+        changed_at=NOW,
+        changed_by="ann",
+        source=Source.SLACK,
+        comment="later",
+        said="Snoozed by ann (slack)",
+        standing=3,
+    )
+    store.save_incident(whole, now=NOW)
+    assert store.load_incident(whole.id) == replace(whole, version=1)
+
+
+def test_what_happened_to_an_incident_is_kept_in_order(store):
+    told(store)
+    events = tuple(Event(NOW, change, "ann", Source.CLI, change.value, "why") for change in Change)
+    store.save_incident(incident(news=events[:3]), now=NOW)
+    store.escalate(incident(version=1, news=events[3:]), {}, now=NOW + MINUTE)
+    assert list(store.load_events(incident().id)) == list(events)
+    assert list(store.load_events(IncidentId("inc-0"))) == []
 
 
 def test_a_step_that_adds_nobody_is_taken_too(store):

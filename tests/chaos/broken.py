@@ -15,8 +15,8 @@ from tests.chaos.scenarios import SCENARIOS
 from tests.stories.world import World
 from tocsin.adapters.memory import MemoryStore
 from tocsin.core.alerts import Alert
-from tocsin.core.escalation import Incident
 from tocsin.core.grouping import Flush, Group, GroupState
+from tocsin.core.incidents import Incident
 from tocsin.core.notifications import Notification, as_json, message_json
 from tocsin.core.routing import GroupId
 from tocsin.pipeline import evaluate

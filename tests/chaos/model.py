@@ -21,7 +21,7 @@ from operator import attrgetter
 
 from tests.chaos.situations import INTERVAL, REPEAT, RULES, SOURCE, TARGETS, Series, Situation
 from tocsin.core.alerts import Alert, Status
-from tocsin.core.escalation import IncidentId
+from tocsin.core.incidents import IncidentId
 from tocsin.core.notifications import Notification, Reason
 from tocsin.core.receivers import IntegrationKey
 from tocsin.core.routing import GroupId

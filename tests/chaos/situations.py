@@ -10,8 +10,8 @@ from datetime import timedelta
 from tests.stories.configurations import MINUTE, configuration, equal, policy, receiver, rule
 from tocsin.core.alerts import Alert
 from tocsin.core.configuration import Configuration
-from tocsin.core.escalation import EscalationPolicy
 from tocsin.core.inhibition import InhibitRule, InhibitSource
+from tocsin.core.policies import EscalationPolicy
 from tocsin.core.receivers import IntegrationKey, Kind
 from tocsin.core.routing import GroupId, RouteSpec, identify_group, routes_for
 from tocsin.core.rules import Rule

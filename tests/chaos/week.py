@@ -28,9 +28,9 @@ from tests.chaos.situations import RULES, SITUATIONS, Series
 from tests.chaos.ways import SERVICES, STALL_SECONDS
 from tests.stories.interruptions import Proxy
 from tests.stories.outside import ServiceError
-from tests.stories.world import IDEMPOTENT, PATIENCE, STEP_RETRY, Died, World, _Message
+from tests.stories.world import IDEMPOTENT, PATIENCE, STEP_RETRY, Died, Execution, World, _Message
 from tocsin.core.alerts import Alert, Status
-from tocsin.core.escalation import IncidentId, IncidentState
+from tocsin.core.incidents import OVER, IncidentState
 from tocsin.core.labels import ALERTNAME, Labels
 from tocsin.core.matchers import matches_all
 from tocsin.core.merging import Posted
@@ -377,7 +377,7 @@ class Week(World):
         for incident in self.escalations.started:
             found = store.load_incident(incident)
             state = found.state if found else None
-            if state is not IncidentState.RESOLVED:
+            if state not in OVER:
                 yield f"incident {incident} is {state}"
         yield from (f"state machine of {incident}" for incident in self._executions)
         yield from (f"timer of {group} at {at:%H:%M:%S}" for at, group in self.timers.announced)
@@ -538,15 +538,15 @@ class Week(World):
         deliveries = self.store.load_deliveries(taken.group)
         return any(each.notification_id == taken.id and each.state is DeliveryState.DELIVERED for each in deliveries)
 
-    def _ask(self, incident: IncidentId) -> None:
+    def _ask(self, execution: Execution) -> None:
         hit = self._mishap("question")
         if hit is None:
-            super()._ask(incident)
+            super()._ask(execution)
         elif hit.what == "comes twice":
-            super()._ask(incident)
-            super()._ask(incident)
+            super()._ask(execution)
+            super()._ask(execution)
         else:
-            self._executions[incident] = self.now + (timedelta(minutes=hit.minutes) or STEP_RETRY)
+            self._executions[execution] = self.now + (timedelta(minutes=hit.minutes) or STEP_RETRY)
 
     def _take_what_was_said(self) -> None:
         said = self.topic.messages[self._taken :]

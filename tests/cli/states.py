@@ -48,7 +48,7 @@ def api_of(world: World) -> Api:
     store, log, configurations = world.store, world.log, FixedConfigurations(world.loaded)
     numbers = itertools.count(len(getattr(store, "silences", ())) + 1)
     return Api(
-        desk=Desk(store, store, store, store, log, store),
+        desk=Desk(store, store, store, store, store, world.timers, log, store),
         compile_pattern=compile_pattern,
         configurations=configurations,
         board=Board(store, store, store),

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from tocsin.core.alerts import Alert, Status
 from tocsin.core.configuration import Configuration
 from tocsin.core.cooldowns import Cooldown
-from tocsin.core.escalation import EscalationPolicy, Incident, IncidentState, Step, incident_id
 from tocsin.core.flushing import Surroundings, decide_flush
 from tocsin.core.grouping import Flush, Group, GroupState, first_flush_at
+from tocsin.core.incidents import Incident, IncidentState, incident_id
 from tocsin.core.labels import Labels
 from tocsin.core.notifications import Reason, Sent
+from tocsin.core.policies import EscalationPolicy, Step
 from tocsin.core.receivers import Integration, IntegrationKey, Kind, Receiver
 from tocsin.core.routing import GroupIdentity, Route, RouteSpec, build_tree, identify_group, match_routes
 
@@ -106,7 +107,7 @@ LOOKS = {
         {BOSS: Reason.ESCALATED},
     ),
     "a step that was told is not told again": (
-        group({SLACK: told(FIRING), BOSS: told(FIRING)}, escalated={"boss": 1}, **NOT_DUE),
+        group({SLACK: told(FIRING), BOSS: replace(told(FIRING), step=1)}, escalated={"boss": 1}, **NOT_DUE),
         [FIRING, OTHER],
         INCIDENT,
         {},

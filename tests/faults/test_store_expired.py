@@ -33,8 +33,8 @@ from tests.stories.configurations import configuration, policy, receiver, rule
 from tests.stories.world import World
 from tocsin.adapters.dynamodb import DynamoCounters
 from tocsin.core.cooldowns import Cooldown
-from tocsin.core.escalation import IncidentState, Refusal, acknowledge, resolve
 from tocsin.core.grouping import Flush
+from tocsin.core.incidents import Actor, IncidentState, Refusal, acknowledge, resolve
 from tocsin.core.notifications import Sent
 from tocsin.errors import ConflictError
 from tocsin.pipeline import dispatch
@@ -141,7 +141,7 @@ def incident_head(store: DynamoStore) -> None:
     found = store.load_incident(incident().id)
     assert found is not None
     for act in (acknowledge, resolve):
-        assert isinstance(act(found, by="ada", comment="", now=YEARS), Refusal)
+        assert isinstance(act(found, by=Actor("ada"), now=YEARS), Refusal)
 
 
 def inhibitor(store: DynamoStore) -> None:

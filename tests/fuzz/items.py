@@ -27,8 +27,8 @@ from tocsin.adapters.dynamodb import (
     Table,
 )
 from tocsin.adapters.dynamodb.table import decode_all, encode, pack
-from tocsin.core.escalation import IncidentId
 from tocsin.core.grouping import Flush, Group
+from tocsin.core.incidents import IncidentId
 from tocsin.core.notifications import from_json
 from tocsin.core.oncall import Override
 from tocsin.core.routing import GroupId

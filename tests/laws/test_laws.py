@@ -27,7 +27,7 @@ from tocsin.adapters.slack import SlackSender
 from tocsin.adapters.sns import SnsTopic
 from tocsin.adapters.sqs import SqsTimers
 from tocsin.core.alerts import Status
-from tocsin.core.escalation import decide
+from tocsin.core.escalation import Roster, decide
 from tocsin.core.flushing import Surroundings, decide_flush
 from tocsin.core.notifications import Reason, from_json
 from tocsin.core.receivers import Integration, Kind, Receiver
@@ -111,7 +111,7 @@ def test_3_a_decision_changes_nothing_and_is_the_same_again():
     flush = decide_flush(state, None, around, now=TOLD_AT)
     decisions = [
         lambda: decide_flush(state, None, around, now=TOLD_AT),
-        lambda: decide(flush.opened, now=TOLD_AT + 5 * MINUTE),
+        lambda: decide(flush.opened, Roster(), climb=0, now=TOLD_AT + 5 * MINUTE),
         lambda: evaluate_rule(rule("DiskFull"), record.active, [sample], now=world.now, context=TemplateContext()),
     ]
     for each in decisions:
@@ -130,7 +130,7 @@ def test_4_every_handlers_event_again_is_no_event():
     world.duplicates = True
     world.advance(minutes=2)
     (incident,) = world.escalations.started
-    world._executions[incident] = world.now  # the state machine asks again
+    world._executions[incident, 0] = world.now  # the state machine asks again
     world.advance(minutes=20)
     assert sorted(page.receiver for page in world.pages) == ["boss", "team"]
 

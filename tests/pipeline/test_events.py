@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.functions.happenings import queue_event, read
-from tocsin.core.escalation import IncidentId
+from tocsin.core.incidents import IncidentId
 from tocsin.errors import EventError
 from tocsin.pipeline.events import parse_notifications, parse_question, parse_queue, parse_tick, parse_timer
 
@@ -51,8 +51,15 @@ def test_a_timer_is_read():
 
 
 def test_a_question_is_read():
-    incident, now = parse_question({"incident": "inc-1", "now": "2025-11-20T03:01:00.000Z"})
-    assert (incident, now) == (IncidentId("inc-1"), AT)
+    asked = {"incident": "inc-1", "now": "2025-11-20T03:01:00.000Z"}
+    assert parse_question(asked) == (IncidentId("inc-1"), 0, AT), "as executions ask that an older version started"
+    assert parse_question({**asked, "climb": 3}) == (IncidentId("inc-1"), 3, AT)
+
+
+@pytest.mark.parametrize("climb", ["1", None, True, 1.5])
+def test_a_climb_is_a_whole_number(climb: object):
+    with pytest.raises(EventError, match="whole number"):
+        parse_question({"incident": "inc-1", "now": "2025-11-20T03:01:00.000Z", "climb": climb})
 
 
 def test_a_notification_is_read():

@@ -14,7 +14,8 @@ from tests.stories.interruptions import Interruptions
 from tests.stories.world import START, World
 from tocsin.adapters.memory import LEASE, MemoryTimers
 from tocsin.core.alerts import Status
-from tocsin.core.escalation import Action, IncidentId, Why
+from tocsin.core.escalation import Action, Why
+from tocsin.core.incidents import IncidentId
 from tocsin.core.notifications import Reason, from_json
 from tocsin.core.receivers import Kind
 from tocsin.core.routing import GroupId, RouteSpec

@@ -16,7 +16,7 @@ from dev.demo.audience import EMAIL_ONCALL, ERRORS, SLACK_WARNINGS, SLOW, SUBSCR
 from dev.demo.journal import Entry, Journal
 from dev.demo.story import Missing, Result, Step, take
 from dev.demo.world import CONFIG, World, open_world
-from tocsin.core.escalation import IncidentState
+from tocsin.core.incidents import IncidentState
 from tocsin.core.rules import AlertState, Change
 from tocsin.ports import Health
 

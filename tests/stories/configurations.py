@@ -9,8 +9,8 @@ from typing import Any
 
 from tocsin.core.configuration import Configuration
 from tocsin.core.cooldowns import CooldownRule
-from tocsin.core.escalation import EscalationPolicy, Step
 from tocsin.core.matchers import Matcher, MatchType
+from tocsin.core.policies import EscalationPolicy, Step
 from tocsin.core.receivers import Integration, Kind, Receiver
 from tocsin.core.routing import RouteSpec, build_tree
 from tocsin.core.rules import Rule, RuleGroup, RuleKey

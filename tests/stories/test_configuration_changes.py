@@ -10,7 +10,7 @@ import pytest
 from tests.stories.configurations import MINUTE, configuration, equal, policy, receiver, rule
 from tests.stories.world import START, World
 from tocsin.core.alerts import Status
-from tocsin.core.escalation import IncidentState
+from tocsin.core.incidents import IncidentState
 from tocsin.core.notifications import Reason
 from tocsin.core.routing import RouteSpec
 

@@ -9,7 +9,7 @@ import pytest
 from tests.stories.configurations import MINUTE, configuration, equal, policy, receiver, rule
 from tests.stories.world import START, World
 from tocsin.core.alerts import Status
-from tocsin.core.escalation import IncidentState
+from tocsin.core.incidents import IncidentState
 from tocsin.core.notifications import Reason
 from tocsin.core.receivers import Kind
 from tocsin.core.routing import RouteSpec
@@ -148,7 +148,7 @@ def test_steps_that_were_slept_through_are_taken_together():
     world.metric_goes_bad("Down")
     world.advance(minutes=2)
     (incident,) = world.escalations.started
-    world._executions[incident] = OPENED + 20 * MINUTE  # the state machine was stuck
+    world._executions[incident, 0] = OPENED + 20 * MINUTE  # the state machine was stuck
     world.advance(minutes=30)
     later = [page for page in world.pages if page.at > OPENED]
     assert {page.receiver for page in later} == {"second", "lead"}

@@ -10,7 +10,7 @@ from tests.stories.configurations import MINUTE, configuration, policy, receiver
 from tests.stories.interruptions import Interruptions
 from tests.stories.world import START, Died, World
 from tocsin.core.alerts import Status
-from tocsin.core.escalation import IncidentState
+from tocsin.core.incidents import IncidentState
 from tocsin.core.notifications import Reason
 from tocsin.core.receivers import Kind
 from tocsin.core.routing import RouteSpec

@@ -35,7 +35,8 @@ from tocsin.adapters.memory import (
 )
 from tocsin.core.alerts import Alert, Status
 from tocsin.core.configuration import Configuration
-from tocsin.core.escalation import Action, Decision, Incident, IncidentId
+from tocsin.core.escalation import Action, Decision
+from tocsin.core.incidents import Actor, Incident, IncidentId, Source
 from tocsin.core.matchers import Matcher, MatchType
 from tocsin.core.merging import Posted
 from tocsin.core.notifications import Notification, Reason, from_json
@@ -47,6 +48,8 @@ from tocsin.errors import ConfigUnreachableError, DeliveryError, FailureReason, 
 from tocsin.pipeline import dispatch, escalate, evaluate, incidents, ingest, notify, silences
 from tocsin.pipeline.configurations import CurrentConfiguration
 from tocsin.ports import Configurations, LoadedConfiguration, RuleRecord, Sender
+
+Execution = tuple[IncidentId, int]
 
 START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 VISIBILITY_TIMEOUT = timedelta(seconds=180)
@@ -138,6 +141,7 @@ class World:
         self.escalations = MemoryEscalations()
         self.log = MemoryLog()
         self.pages: list[Page] = []
+        self.updates: list[Page] = []  # what is told of an incident only, and calls nobody
         self.dead_letters: list[str] = []
         self.loses_timers = False
         self.duplicates = False
@@ -158,8 +162,8 @@ class World:
         self._redelivered: list[tuple[datetime, datetime, GroupId, int]] = []
         self._taken = 0
         self._inbox: list[_Message] = []
-        self._executions: dict[IncidentId, datetime] = {}
-        self._known: set[IncidentId] = set()
+        self._executions: dict[Execution, datetime] = {}
+        self._known: set[Execution] = set()
 
     # What happens outside
 
@@ -203,9 +207,9 @@ class World:
 
     # What people do
 
-    def acknowledge(self, by: str = "ada", *, incident: IncidentId | None = None) -> None:
+    def acknowledge(self, by: str = "ada", *, incident: IncidentId | None = None, source: Source = Source.API) -> None:
         """Acknowledge an incident: the newest, where none is named."""
-        self._act(incidents.Verb.ACKNOWLEDGE, incident, by=by, comment="looking at it")
+        self.act(incidents.Verb.ACKNOWLEDGE, incident, by=by, comment="looking at it", source=source)
 
     def acknowledge_what_is_open(self) -> None:
         """Acknowledge the newest incident, if there is one yet."""
@@ -213,17 +217,29 @@ class World:
             self.acknowledge()
 
     def resolve(self, by: str = "ada", *, incident: IncidentId | None = None) -> None:
-        self._act(incidents.Verb.RESOLVE, incident, by=by, comment="done")
+        self.act(incidents.Verb.RESOLVE, incident, by=by, comment="done")
 
-    def _act(self, verb: incidents.Verb, incident: IncidentId | None, *, by: str, comment: str) -> None:
+    def act(
+        self,
+        verb: incidents.Verb,
+        incident: IncidentId | None = None,
+        *,
+        by: str = "ada",
+        comment: str = "",
+        source: Source = Source.API,
+        minutes: float | None = None,
+        to: str = "",
+    ) -> incidents.Acted:
+        """Do something about an incident, the newest where none is named; `minutes` from now is until when."""
         which = incident or self.escalations.started[-1]
+        until = self.now + timedelta(minutes=minutes) if minutes is not None else None
+        order = incidents.Order(verb, which, Actor(by, source), comment, until, to)
         acted: list[incidents.Acted | None] = []
-        self._request(
-            lambda: acted.append(incidents.act(self.desk(), verb, which, by=by, comment=comment, now=self.now))
-        )
+        self._request(lambda: acted.append(incidents.act(self.desk(), order, now=self.now)))
         assert acted, "the request never got through"
         assert acted[-1] is not None, which
         self.taken_at = self.taken_at or self.now
+        return acted[-1]
 
     def silence(self, *, minutes: float, by: str = "ada", **matched: str) -> SilenceId:
         """Silence what has these labels, from now on; returns the silence's id."""
@@ -301,9 +317,9 @@ class World:
             for at, group, receives in due_timers:
                 self._look_at(group, at, receives)
         else:
-            for incident in [key for key, at in self._executions.items() if at <= self.now]:
-                if self._executions.pop(incident, None) is not None:  # it waits for its answer
-                    self._ask(incident)
+            for execution in [key for key, at in self._executions.items() if at <= self.now]:
+                if self._executions.pop(execution, None) is not None:  # it waits for its answer
+                    self._ask(execution)
 
     def _due_timers(self) -> list[tuple[datetime, GroupId, int]]:
         due = [(at, group, RECEIVES) for at, group in self.timers.take_due(self.now)]
@@ -345,13 +361,16 @@ class World:
         else:
             self.dead_letters.append(message.text)
 
-    def _ask(self, incident: IncidentId) -> None:
+    def _ask(self, execution: Execution) -> None:
+        incident, climb = execution
         decisions: list[Decision] = []
-        self._invoke(lambda: decisions.append(escalate.run(self.escalator(), incident, now=self.now)), "escalate")
+        self._invoke(
+            lambda: decisions.append(escalate.run(self.escalator(), incident, climb=climb, now=self.now)), "escalate"
+        )
         if not decisions:
-            self._executions[incident] = self.now + STEP_RETRY
+            self._executions[execution] = self.now + STEP_RETRY
         elif decisions[-1].action is Action.WAIT and decisions[-1].until is not None:
-            self._executions[incident] = decisions[-1].until
+            self._executions[execution] = decisions[-1].until
 
     def _invoke(self, work: Callable[[], object], function: str) -> bool:
         """Run an invocation to its end, its expected failure or its death; say whether it ended well."""
@@ -375,10 +394,10 @@ class World:
     def _take_what_was_said(self) -> None:
         said, self._taken = self.topic.messages[self._taken :], len(self.topic.messages)
         self._inbox += [_Message(self.now, text) for text in (said * 2 if self.duplicates else said)]
-        for incident in self.escalations.started:
-            if incident not in self._known:
-                self._known.add(incident)
-                self._executions[incident] = self.now
+        for execution in self.escalations.executions:
+            if execution not in self._known:
+                self._known.add(execution)
+                self._executions[execution] = self.now
 
     # What each invocation works with, new every time: nothing is kept between two of them but the store, and what a
     # warm sandbox keeps.
@@ -412,7 +431,8 @@ class World:
         )
 
     def escalator(self) -> escalate.Escalator:
-        return escalate.Escalator(self._wrap(self.store), self._wrap(self.timers), self.log)
+        store, timers = self._wrap(self.store), self._wrap(self.timers)
+        return escalate.Escalator(self.configurations("escalate"), store, timers, self.log)
 
     def notifier(self) -> notify.Notifier:
         store = self._wrap(self.store)
@@ -427,7 +447,10 @@ class World:
 
     def desk(self) -> incidents.Desk:
         store = self._wrap(self.store)
-        return incidents.Desk(store, store, store, store, self.log, store)
+        timers = self._wrap(self.timers)
+        return incidents.Desk(
+            store, store, store, store, store, timers, self.log, store, lambda _: self.loaded.configuration.users
+        )
 
     def keeper(self) -> silences.Keeper:
         return silences.Keeper(self._wrap(self.store), self.log, lambda: f"silence-{next(self._numbers)}")
@@ -467,7 +490,9 @@ class World:
         desk = (notification.group, notification.key)
         is_known = self._desks.get(desk) == notification.id
         self._desks[desk] = notification.id
-        if not (is_known and notification.integration.kind in IDEMPOTENT):
+        if notification.reason is Reason.UPDATE:
+            self.updates.append(Page(self.now, notification))
+        elif not (is_known and notification.integration.kind in IDEMPOTENT):
             self.pages.append(Page(self.now, notification))
         return "ok"
 

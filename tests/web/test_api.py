@@ -12,11 +12,11 @@ import pytest
 from tests.cli.states import api_of, burning
 from tests.golden import assert_golden_json
 from tests.stories.world import World
-from tocsin.core.escalation import Incident, IncidentId, IncidentState
+from tocsin.core.incidents import Actor, Incident, IncidentId, IncidentState
 from tocsin.core.labels import fingerprint
 from tocsin.errors import ConflictError, EventError
 from tocsin.pipeline import incidents
-from tocsin.pipeline.incidents import Verb
+from tocsin.pipeline.incidents import Order, Verb
 from tocsin.web.api import answer
 from tocsin.web.http import (
     LARGEST_BODY_BYTES,
@@ -179,7 +179,7 @@ REFUSALS: dict[str, tuple[str, str, Any, int, str]] = {
         ACT,
         {"By": "ann"},
         400,
-        "unknown key 'By' in the body: expected by, comment",
+        "unknown key 'By' in the body: expected by, comment, source",
     ),
     "a name is no text": ("POST", ACT, {"by": 1}, 400, "`by` is not a text"),
     "a name is too long": ("POST", ACT, {"by": "a" * 201}, 400, "`by` is longer than 200 characters"),
@@ -215,31 +215,31 @@ class Contended:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    def save_incident(self, incident: Incident, *, now: Any) -> None:
+    def escalate(self, incident: Incident, receivers: Any, *, starts: bool = False, now: Any) -> None:
         if self.times > 0:
             self.times -= 1
             raise ConflictError("somebody else was there first")
-        self._store.save_incident(incident, now=now)
+        self._store.escalate(incident, receivers, starts=starts, now=now)
 
 
 def test_a_lost_write_is_decided_again(world: World) -> None:
     store: Any = Contended(world, times=3)
-    desk = incidents.Desk(store, store, store, store, world.log)
-    acted = incidents.act(desk, Verb.ACKNOWLEDGE, world.incident().id, by="ann", comment="", now=world.now)
+    desk = incidents.Desk(store, store, store, store, store, world.timers, world.log)
+    acted = incidents.act(desk, Order(Verb.ACKNOWLEDGE, world.incident().id, Actor("ann")), now=world.now)
     assert acted is not None
     assert (acted.refusal, world.incident().changed_by) == (None, "ann")
 
 
 def test_a_write_that_is_always_lost_is_a_conflict(world: World) -> None:
     store: Any = Contended(world, times=99)
-    desk = incidents.Desk(store, store, store, store, world.log)
+    desk = incidents.Desk(store, store, store, store, store, world.timers, world.log)
     with pytest.raises(ConflictError, match="changed 5 times"):
-        incidents.act(desk, Verb.RESOLVE, world.incident().id, by="ann", comment="", now=world.now)
+        incidents.act(desk, Order(Verb.RESOLVE, world.incident().id, Actor("ann")), now=world.now)
 
 
 def test_nobody_has_an_unknown_incident(world: World) -> None:
     desk = api_of(world).desk
-    assert incidents.act(desk, Verb.RESOLVE, IncidentId("inc-0"), by="ann", comment="", now=world.now) is None
+    assert incidents.act(desk, Order(Verb.RESOLVE, IncidentId("inc-0"), Actor("ann")), now=world.now) is None
     assert incidents.find_incident(desk, IncidentId("inc-0"), now=world.now + timedelta(days=1)) is None
 
 

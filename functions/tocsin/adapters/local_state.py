@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 
 from ..core.alerts import Alert
-from ..core.escalation import Incident, IncidentId, IncidentState
+from ..core.incidents import Incident, IncidentId, IncidentState
 from ..core.labels import Fingerprint, Labels
 from ..core.notifications import Notification, format_time, parse_time
 from ..core.oncall import Override

@@ -13,8 +13,8 @@ from typing import Any
 
 from ..core.alerts import Alert, Status
 from ..core.cooldowns import Cooldown
-from ..core.escalation import Incident, IncidentId
 from ..core.grouping import Flush, Group, GroupState
+from ..core.incidents import Event, Incident, IncidentId, execution_name
 from ..core.labels import Fingerprint
 from ..core.notifications import Notification, as_json, encode
 from ..core.oncall import Override, by_schedule
@@ -71,6 +71,7 @@ class MemoryStore:
         self.dropped: dict[tuple[GroupId, Fingerprint], tuple[datetime, datetime]] = {}
         self.notifications: dict[str, str] = {}
         self.incidents: dict[IncidentId, Incident] = {}
+        self.events: dict[IncidentId, list[Event]] = {}
         self.inhibitors: dict[Fingerprint, Alert] = {}
         self.silences: dict[SilenceId, Silence] = {}
         self.overrides: dict[str, Override] = {}
@@ -129,9 +130,8 @@ class MemoryStore:
     def commit(self, before: Group, flush: Flush, *, now: datetime) -> None:
         stored = self.groups[before.identity.id]
         _expect(stored.group.version, before.version, f"group {before.identity.id}")
-        for incident in (flush.opened, flush.closed):
-            if incident is not None:
-                self._check_incident(incident)
+        for incident in flush.incidents:
+            self._check_incident(incident)
         for alert in flush.dropped:
             if stored.alerts.get(alert.fingerprint) != alert:
                 raise ConflictError(f"alert {alert.fingerprint} was told anew")
@@ -146,14 +146,10 @@ class MemoryStore:
             self.notifications[notification.id] = encode(as_json(notification))
             entry = _outbox_entry(before.identity.id, notification, now=now)
             stored.outbox[entry.seq, entry.integration] = entry
-        for incident in (flush.opened, flush.closed):
-            if incident is not None:
-                self.incidents[incident.id] = replace(incident, version=incident.version + 1)
-        if flush.opened is not None:
-            key = IntegrationKey("escalation")
-            stored.outbox[flush.group.seq, key] = OutboxEntry(
-                before.identity.id, OutboxKind.ESCALATION, flush.opened.id, flush.group.seq, key, now, now
-            )
+        for incident in flush.incidents:
+            self._put_incident(incident)
+        if flush.climbing is not None:
+            self._put_start(flush.climbing, seq=flush.group.seq, now=now)
 
     def load_outbox(self, group: GroupId) -> Sequence[OutboxEntry]:
         stored = self.groups.get(group)
@@ -197,9 +193,24 @@ class MemoryStore:
     def save_incident(self, incident: Incident, *, now: datetime) -> None:
         self._check_incident(incident)
         self.writes += 1
-        self.incidents[incident.id] = replace(incident, version=incident.version + 1)
+        self._put_incident(incident)
 
-    def escalate(self, incident: Incident, receivers: Mapping[str, int], *, now: datetime) -> None:
+    def load_events(self, incident: IncidentId) -> Sequence[Event]:
+        return list(self.events.get(incident, ()))
+
+    def _put_incident(self, incident: Incident) -> None:
+        self.events.setdefault(incident.id, []).extend(incident.news)
+        self.incidents[incident.id] = replace(incident, version=incident.version + 1, news=())
+
+    def _put_start(self, incident: Incident, *, seq: int, now: datetime) -> None:
+        key = IntegrationKey(f"escalation/{incident.climb}")
+        name = execution_name(incident.id, incident.climb)
+        entry = OutboxEntry(incident.group, OutboxKind.ESCALATION, name, seq, key, now, now)
+        self.groups[incident.group].outbox[seq, key] = entry
+
+    def escalate(
+        self, incident: Incident, receivers: Mapping[str, int], *, starts: bool = False, now: datetime
+    ) -> None:
         stored = self.groups.get(incident.group)
         if stored is None:
             raise ConflictError(f"there is no group {incident.group}")
@@ -207,9 +218,11 @@ class MemoryStore:
         stored.group = replace(
             stored.group,
             version=stored.group.version + 1,
-            escalated={**receivers, **stored.group.escalated},
+            escalated={**stored.group.escalated, **receivers},
             look_at=now,
         )
+        if starts:
+            self._put_start(incident, seq=int(now.timestamp() * 1000), now=now)
 
     def _check_incident(self, incident: Incident) -> None:
         stored = self.incidents.get(incident.id)
@@ -424,12 +437,15 @@ class MemoryTopic:
 
 
 class MemoryEscalations:
-    """Which state machines were started; a second start of one is none."""
+    """Which state machines were started, for which incidents in order; a second start of one is none."""
 
     def __init__(self) -> None:
         self.started: list[IncidentId] = []
+        self.executions: list[tuple[IncidentId, int]] = []
 
-    def start(self, incident: IncidentId) -> None:
+    def start(self, incident: IncidentId, climb: int) -> None:
+        if (incident, climb) not in self.executions:
+            self.executions.append((incident, climb))
         if incident not in self.started:
             self.started.append(incident)
 

@@ -1,4 +1,4 @@
-"""Starting an incident's state machine. Its execution bears the incident's id, so two starts are one.
+"""Starting an incident's state machine. Its execution is named after the incident and its climb, so two starts are one.
 
 Source: https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from ..core.escalation import IncidentId
+from ..core.incidents import IncidentId, execution_name
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -24,10 +24,11 @@ class StepFunctions:
         self._arn = arn
         self._client = client
 
-    def start(self, incident: IncidentId) -> None:
-        body = json.dumps({"incident": incident})
+    def start(self, incident: IncidentId, climb: int) -> None:
+        body = json.dumps({"incident": incident, "climb": climb})
+        name = execution_name(incident, climb)
         try:
-            self._client().start_execution(stateMachineArn=self._arn, name=incident, input=body)
+            self._client().start_execution(stateMachineArn=self._arn, name=name, input=body)
         except ClientError as error:
             # Started before, and ended since: starting it again would climb anew.
             if error.response.get("Error", {}).get("Code") != "ExecutionAlreadyExists":

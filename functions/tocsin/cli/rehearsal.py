@@ -7,8 +7,8 @@ from datetime import datetime
 
 from ..adapters.memory import MemoryStore, _Group
 from ..core.alerts import Alert
-from ..core.escalation import Incident, IncidentId
 from ..core.grouping import GroupState
+from ..core.incidents import Incident, IncidentId
 from ..core.routing import GroupId, GroupIdentity
 from ..ports import Groups, Incidents, Rules
 

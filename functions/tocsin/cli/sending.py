@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ..adapters.memory import FixedConfigurations, MemoryEscalations, MemoryStore, MemoryTimers, MemoryTopic
-from ..core.escalation import IncidentState
 from ..core.notifications import Notification, from_json
 from ..core.receivers import Kind
 from ..core.routing import GroupId
@@ -65,10 +64,11 @@ class Office:
             topic.messages.clear()
 
     def _escalate(self, *, now: datetime) -> None:
-        world = Escalator(incidents=self.store, timers=MemoryTimers(), log=self.log)
-        for incident in [each for each in self.store.incidents.values() if each.state is IncidentState.OPEN]:
+        configurations = FixedConfigurations(self.loaded)
+        world = Escalator(configurations=configurations, incidents=self.store, timers=MemoryTimers(), log=self.log)
+        for incident in [each for each in self.store.incidents.values() if not each.is_over]:
             try:
-                escalate.run(world, incident.id, now=now)
+                escalate.run(world, incident.id, climb=incident.climb, now=now)
             except Exception as error:  # the bulkhead between incidents
                 self._fail(f"Failed to escalate {incident.id}", error)
 

@@ -1,67 +1,41 @@
-"""Escalation: an incident that nobody acknowledges is told to the next people, step by step.
+"""Escalation: what an incident needs now, and until when the state machine waits for the next thing.
 
-An incident is what is open for a group that an escalation policy applies to. It carries its policy's steps as they were
-when it opened. Acknowledging or resolving it ends the climb; steps that are overdue together are taken together.
+While an incident is open, its steps are taken when they are due; those that are overdue together are taken together.
+What a changed policy says of the steps ahead counts, by their position. An acknowledgement, a snooze and a suppression
+that end let it climb anew.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NewType
 
-from .matchers import Matcher, matches_all
-from .routing import GroupId
+from .incidents import SYSTEM, Change, Incident, IncidentState, Page, add, remind, reopen
+from .intervals import NamedIntervals, is_within
+from .policies import EscalationPolicy, Step
 
-IncidentId = NewType("IncidentId", str)
-
-SYSTEM = "tocsin"  # who acts where no person does
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Who is told when an incident has been open for `after` without an acknowledgement."""
-
-    after: timedelta
-    receivers: tuple[str, ...]
+# How a user is told: the receivers of their contact methods, each with how long after the step.
+Methods = Sequence[tuple[timedelta, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class EscalationPolicy:
-    """Steps in ascending order, and the alerts that they are for; without matchers, for all."""
-
-    name: str
-    steps: tuple[Step, ...]
-    matchers: tuple[Matcher, ...] = ()
+def _no_methods(user: str, is_important: bool) -> Methods:
+    return ()
 
 
-class IncidentState(StrEnum):
-    OPEN = "open"
-    ACKNOWLEDGED = "acknowledged"
-    RESOLVED = "resolved"
+def _nobody(schedule: str, at: datetime) -> str | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
-class Incident:
-    """What is open for a group; `steps_done` counts the policy's steps that were taken."""
+class Roster:
+    """Whom there is to tell: the policies by name, who is on call, how users are told, when steps may be taken."""
 
-    id: IncidentId
-    group: GroupId
-    receiver: str
-    policy: str
-    steps: tuple[Step, ...]
-    title: str
-    severity: str
-    opened_at: datetime
-    state: IncidentState = IncidentState.OPEN
-    steps_done: int = 0
-    changed_at: datetime | None = None
-    changed_by: str = ""
-    comment: str = ""
-    version: int = 0
+    policies: Mapping[str, EscalationPolicy] = field(default_factory=dict)
+    intervals: NamedIntervals = field(default_factory=dict)
+    on_call: Callable[[str, datetime], str | None] = _nobody
+    methods: Callable[[str, bool], Methods] = _no_methods
 
 
 class Action(StrEnum):
@@ -76,75 +50,176 @@ class Why(StrEnum):
 
     STEP_AHEAD = "the next step is not due yet"
     ACKNOWLEDGED = "acknowledged"
+    QUIET = "snoozed or suppressed"
     RESOLVED = "resolved"
     FINISHED = "every step was taken"
+    SUPERSEDED = "another execution has taken over"
     UNKNOWN = "there is no such incident"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What to do about an incident now: steps to take, and whether and until when to wait."""
+    """What to do about an incident now: whether and until when to wait, what it is from now on, whom that adds.
+
+    `receivers` has the number of the step that adds each; `after` is None where nothing changes.
+    """
 
     action: Action
     why: Why
     until: datetime | None = None
-    due: tuple[Step, ...] = ()
+    after: Incident | None = None
+    receivers: Mapping[str, int] = field(default_factory=dict)
 
 
-def incident_id(group: GroupId, opened_at: datetime) -> IncidentId:
-    """Return the id of the incident that a group opens at an instant; it names the escalation's execution too."""
-    digest = hashlib.sha256(f"{group}\0{opened_at.isoformat()}".encode()).hexdigest()[:16]
-    return IncidentId(f"inc-{digest}")
-
-
-def choose_policy(policies: Sequence[EscalationPolicy], alerts: Iterable[Mapping[str, str]]) -> EscalationPolicy | None:
-    """Return the first policy that any of the alerts matches."""
-    labels = list(alerts)
-    return next((policy for policy in policies if any(matches_all(policy.matchers, each) for each in labels)), None)
-
-
-def decide(incident: Incident | None, *, now: datetime) -> Decision:
-    """Return which steps are due and how long to wait for the one after them."""
+def decide(incident: Incident | None, roster: Roster, *, climb: int, now: datetime) -> Decision:
+    """Return what is due, and how long to wait for what comes after it; `climb` is the asking execution's number."""
     if incident is None:
         return Decision(Action.STOP, Why.UNKNOWN)
-    if incident.state is IncidentState.ACKNOWLEDGED:
-        return Decision(Action.STOP, Why.ACKNOWLEDGED)
-    if incident.state is IncidentState.RESOLVED:
+    if incident.is_over:
         return Decision(Action.STOP, Why.RESOLVED)
-    ahead = incident.steps[incident.steps_done :]
-    due = tuple(step for step in ahead if incident.opened_at + step.after <= now)
-    if len(due) == len(ahead):
-        return Decision(Action.STOP, Why.FINISHED, due=due)
-    return Decision(Action.WAIT, Why.STEP_AHEAD, until=incident.opened_at + ahead[len(due)].after, due=due)
+    if climb != incident.climb:
+        return Decision(Action.STOP, Why.SUPERSEDED)
+    before, added = incident, dict[str, int]()
+    incident = _as_configured(incident, roster, now=now)
+    if incident.until is not None and incident.until <= now:
+        # The execution that asks goes on with the new climb.
+        incident = replace(reopen(incident, _ended(incident), now=now), climb=climb)
+    elif _reminder_at(incident) is not None and _reminder_at(incident) <= now:  # type: ignore[operator]
+        incident = remind(incident, now=now)
+    if incident.state is IncidentState.OPEN:
+        incident = _take_steps(incident, roster, added, now=now)
+    incident = _page(incident, roster, added, now=now)
+    changed = incident if incident != before or incident.news else None
+    why, until = _next(incident)
+    return Decision(Action.WAIT if until else Action.STOP, why, until, changed, added)
 
 
-def take(incident: Incident, due: Sequence[Step]) -> Incident:
-    """Return the incident with these steps taken."""
-    return replace(incident, steps_done=incident.steps_done + len(due))
+def _as_configured(incident: Incident, roster: Roster, *, now: datetime) -> Incident:
+    """Return the incident with the steps and terms that its policy has now; one that is gone stays as it was."""
+    policy = roster.policies.get(incident.policy)
+    if policy is None or (policy.steps, policy.terms) == (incident.steps, incident.terms):
+        return incident
+    said = f"The policy {policy.name} was changed: its steps ahead count from now on"
+    after = replace(incident, steps=policy.steps, terms=policy.terms)
+    return add(after, Change.POLICY, SYSTEM, said, now=now)
 
 
-class Refusal(StrEnum):
-    """Why an incident does not change."""
-
-    ALREADY = "already acknowledged"
-    OVER = "already resolved"
-
-
-def acknowledge(incident: Incident, *, by: str, comment: str, now: datetime) -> Incident | Refusal:
-    """Return the acknowledged incident, or why nothing changes; the first one to acknowledge has it."""
-    if incident.state is IncidentState.RESOLVED:
-        return Refusal.OVER
+def _ended(incident: Incident) -> str:
     if incident.state is IncidentState.ACKNOWLEDGED:
-        return Refusal.ALREADY
-    return _change(incident, IncidentState.ACKNOWLEDGED, by=by, comment=comment, now=now)
+        return f"the acknowledgement by {incident.owner} has timed out"
+    return f"no longer {incident.state.value}"
 
 
-def resolve(incident: Incident, *, by: str, comment: str, now: datetime) -> Incident | Refusal:
-    """Return the resolved incident, or why nothing changes."""
-    if incident.state is IncidentState.RESOLVED:
-        return Refusal.OVER
-    return _change(incident, IncidentState.RESOLVED, by=by, comment=comment, now=now)
+def _reminder_at(incident: Incident) -> datetime | None:
+    reminder = incident.terms.reminder
+    if incident.state is not IncidentState.ACKNOWLEDGED or incident.is_reminded or not (incident.until and reminder):
+        return None
+    return incident.until - reminder
 
 
-def _change(incident: Incident, state: IncidentState, *, by: str, comment: str, now: datetime) -> Incident:
-    return replace(incident, state=state, changed_at=now, changed_by=by, comment=comment)
+def _take_steps(incident: Incident, roster: Roster, added: dict[str, int], *, now: datetime) -> Incident:
+    """Return the incident with every step taken that is due, turn after turn."""
+    while True:
+        while incident.position < len(incident.steps) and incident.due_at(incident.position) <= now:
+            incident = _take(incident, roster, added, now=now)
+        again_at = _again_at(incident)
+        if again_at is None or again_at > now:
+            return incident
+        said = f"Nobody has acknowledged it: the steps begin again ({incident.turn + 1} of {incident.terms.repeat})"
+        incident = add(incident, Change.REPEATED, SYSTEM, said, now=now)
+        incident = replace(incident, turn=incident.turn + 1, position=0, turn_at=again_at, reached=())
+
+
+def _again_at(incident: Incident) -> datetime | None:
+    """Return when the next turn of the steps begins; None where there is none, or this one is not over."""
+    if incident.position < len(incident.steps) or incident.turn >= incident.terms.repeat or not incident.steps:
+        return None
+    return incident.due_at(len(incident.steps) - 1) + incident.terms.repeat_after
+
+
+def _take(incident: Incident, roster: Roster, added: dict[str, int], *, now: datetime) -> Incident:
+    """Return the incident with its next step taken, or skipped; whom it adds at once is put into `added`."""
+    step, number = incident.steps[incident.position], incident.steps_done + 1
+    name = f"Step {incident.position + 1}"
+    incident = replace(incident, position=incident.position + 1, steps_done=number)
+    if reason := _skipped(step, incident, roster, now=now):
+        return add(incident, Change.SKIPPED, SYSTEM, f"{name} is skipped: {reason}", now=now)
+    pages, unstaffed = _pages(step, incident, roster, number, now=now)
+    names = sorted({page.receiver for page in pages})
+    said = f"{name}: {', '.join(names) or 'nobody who was not told already'}"
+    if unstaffed:
+        said = f"{unstaffed}; {said}"
+        incident = replace(incident, said=unstaffed)
+    incident = add(incident, Change.STEP, SYSTEM, said, now=now)
+    reached = tuple(sorted({*incident.reached, *names}))
+    return replace(incident, pending=(*incident.pending, *pages), reached=reached)
+
+
+def _skipped(step: Step, incident: Incident, roster: Roster, *, now: datetime) -> str:
+    """Return why a step is not taken, empty where it is."""
+    if step.severities and incident.severity not in step.severities:
+        return f"it is for {', '.join(step.severities)}, and this is {incident.severity}"
+    known = [name for name in step.during if name in roster.intervals]
+    if known and not any(is_within(roster.intervals[name], now) for name in known):
+        return f"it is outside {', '.join(step.during)}"
+    return ""
+
+
+def _pages(
+    step: Step, incident: Incident, roster: Roster, number: int, *, now: datetime
+) -> tuple[tuple[Page, ...], str]:
+    """Return whom a step tells when, and what there is to say where somebody could not be found."""
+    pages = [Page(now, number, receiver=name) for name in step.receivers]
+    missing: list[str] = []
+    users = list(step.users)
+    for schedule in step.schedules:
+        user = roster.on_call(schedule, now)
+        if user is None:
+            missing.append(f"nobody is on call in {schedule}")
+        elif user not in users:
+            users.append(user)
+    for user in users:
+        methods = roster.methods(user, step.is_important)
+        if not methods:
+            missing.append(f"{user} has no way to be told")
+        pages += [Page(now + after, number, receiver=name) for after, name in methods]
+    # Whom an earlier step of this turn has reached is not told twice; nor, at first, whom the group tells by itself.
+    told = {*incident.reached, *([incident.receiver] if incident.turn == 0 and incident.floor == 0 else [])}
+    pages = [page for page in pages if page.receiver not in told]
+    if not missing:
+        return tuple(pages), ""
+    fallback = incident.terms.fallback or (incident.receiver,)
+    pages += [Page(now, number, receiver=name) for name in fallback]
+    said = "; ".join(missing)
+    return tuple(pages), f"{said[0].upper()}{said[1:]}: told {', '.join(fallback)} instead"
+
+
+def _page(incident: Incident, roster: Roster, added: dict[str, int], *, now: datetime) -> Incident:
+    """Return the incident without the pages that are due; these are put into `added`."""
+    waiting: list[Page] = []
+    for page in incident.pending:
+        if page.at > now:
+            waiting.append(page)
+        elif page.receiver:
+            added[page.receiver] = page.step
+        else:
+            for after, receiver in roster.methods(page.user, True):
+                if after:
+                    waiting.append(Page(now + after, page.step, receiver=receiver))
+                else:
+                    added[receiver] = page.step
+    return replace(incident, pending=tuple(waiting))
+
+
+def _next(incident: Incident) -> tuple[Why, datetime | None]:
+    """Return when there is something to do, None where there is nothing any more, and what is waited for."""
+    times = [page.at for page in incident.pending]
+    if incident.state is IncidentState.OPEN:
+        if incident.position < len(incident.steps):
+            times.append(incident.due_at(incident.position))
+        elif (again_at := _again_at(incident)) is not None:
+            times.append(again_at)
+        return (Why.STEP_AHEAD, min(times)) if times else (Why.FINISHED, None)
+    why = Why.ACKNOWLEDGED if incident.state is IncidentState.ACKNOWLEDGED else Why.QUIET
+    times += [each for each in (incident.until, _reminder_at(incident)) if each is not None]
+    return why, min(times, default=None)

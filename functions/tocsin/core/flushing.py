@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from .alerts import Alert, Status
 from .configuration import Compatibility, Configuration
 from .cooldowns import Cooldown, cooldown_of, count_held, is_held
-from .escalation import SYSTEM, Incident, IncidentState, choose_policy, incident_id, resolve
+from .escalation import Roster
 from .grouping import Flush, Group, GroupState
+from .incidents import (
+    SYSTEM,
+    Change,
+    Incident,
+    IncidentState,
+    add,
+    count,
+    expire,
+    has_expired,
+    incident_id,
+    reopen,
+    resolve,
+)
 from .labels import Fingerprint
 from .muting import Muters, find_mutes
 from .notifications import highest_severity
+from .policies import choose_policy
 from .routing import Route
 from .telling import Telling, View, tell
 from .watching import is_way
@@ -26,6 +41,11 @@ class Surroundings:
     configuration: Configuration
     external_url: str = ""
     muters: Muters = field(default_factory=Muters)
+    roster: Roster = field(default_factory=Roster)
+
+
+# A silence is made before its incident is suppressed, and a look beside it may have read silences before that.
+_SETTLING = timedelta(minutes=1)
 
 
 def decide_flush(state: GroupState, incident: Incident | None, around: Surroundings, *, now: datetime) -> Flush:
@@ -40,11 +60,16 @@ def decide_flush(state: GroupState, incident: Incident | None, around: Surroundi
         return Flush(group=after, notifications=telling.notifications, withheld=telling.withheld)
     firing = _view(state, around, incident, now=now).effective()
     opened = _opened(state, incident, firing, around, now=now) if firing else None
+    changed = None if opened or not firing else _changed(state, incident, firing, around, now=now)
     if opened:
-        # A new climb: whom the last one had reached, but not told, is told when this one reaches them.
-        group = replace(group, escalated=_told_steps(group, around.configuration))
-        state = replace(state, group=group)
-    telling = tell(_view(state, around, opened or incident, now=now))
+        group = _climb_anew(group, around.configuration)
+        opened = replace(opened, reached=tuple(sorted(group.escalated)))
+    elif changed and changed.state is IncidentState.ACKNOWLEDGED and set(firing) - group.told:
+        # Who has it hears of what is new, though no step has reached them.
+        owner = {name: 0 for after, name in around.roster.methods(changed.owner, False) if not after}
+        group = replace(group, escalated={**owner, **group.escalated})
+    state = replace(state, group=group)
+    telling = tell(_view(state, around, opened or changed or incident, now=now))
     over = {key: alert for key, alert in state.alerts.items() if alert.status_at(now) is Status.RESOLVED}
     is_over = over.keys() == state.alerts.keys() and not telling.kept
     next_flush_at = None if is_over else _next_flush_at(group, around.route.group_interval, now)
@@ -68,7 +93,9 @@ def decide_flush(state: GroupState, incident: Incident | None, around: Surroundi
         dropped=tuple(alert for key, alert in over.items() if key not in telling.kept),
         cooldowns={} if is_way(around.route.key) else _cooldowns(state, telling, around.configuration, now=now),
         opened=opened,
-        closed=None if firing else _closed(incident, now=now),
+        closed=None if firing else _closed(incident, over.values(), now=now),
+        changed=changed if changed != incident else None,
+        is_reopened=changed is not None and incident is not None and changed.climb != incident.climb,
         withheld=telling.withheld,
     )
 
@@ -77,7 +104,7 @@ def _view(state: GroupState, around: Surroundings, incident: Incident | None, *,
     return View(
         state=state,
         route=around.route,
-        receivers=around.configuration.receivers,
+        receivers={**around.configuration.receivers, **around.configuration.contacts},
         incident=incident,
         external_url=around.external_url,
         is_compatible=around.configuration.compatibility is Compatibility.ALERTMANAGER,
@@ -86,15 +113,41 @@ def _view(state: GroupState, around: Surroundings, incident: Incident | None, *,
     )
 
 
-def _told_steps(group: Group, configuration: Configuration) -> dict[str, int]:
-    """Return the receivers that escalation added and that know of something firing."""
+def _climb_anew(group: Group, configuration: Configuration) -> Group:
+    """Return the group as a new incident finds it.
+
+    Whom the last climb had reached, but not told, is told when this one reaches them; who was told is a member now.
+    """
     told = {key for key, sent in group.sent.items() if sent.firing}
-    receivers = ((name, configuration.receivers.get(name)) for name in group.escalated)
-    return {
-        name: group.escalated[name]
+    known = {**configuration.receivers, **configuration.contacts}
+    receivers = ((name, known.get(name)) for name in group.escalated)
+    members = {
+        name: 0
         for name, receiver in receivers
         if receiver and any(integration.key in told for integration in receiver.integrations)
     }
+    sent = {key: replace(entry, step=0, standing=0) for key, entry in group.sent.items()}
+    return replace(group, escalated=members, sent=sent)
+
+
+def _changed(
+    state: GroupState, incident: Incident | None, firing: list[Fingerprint], around: Surroundings, *, now: datetime
+) -> Incident | None:
+    """Return the incident that is open as this look leaves it: counted, and open again where its quiet is over."""
+    if incident is None or incident.is_over:
+        return None
+    changed = count(incident, [state.alerts[key] for key in firing])
+    if incident.state is IncidentState.ACKNOWLEDGED and incident.terms.reopens and set(firing) - state.group.told:
+        return reopen(changed, "new alerts fire", now=now)
+    if incident.state is IncidentState.SUPPRESSED and not _is_silenced(state, firing, incident, now=now):
+        return reopen(changed, "its silence has ended", now=now)
+    return changed
+
+
+def _is_silenced(state: GroupState, firing: list[Fingerprint], incident: Incident, *, now: datetime) -> bool:
+    """Say whether what fires is muted; of a silence that has just been made, not every reader need know."""
+    since = incident.changed_at or incident.opened_at
+    return now < since + _SETTLING or all(key in state.group.muted for key in firing)
 
 
 def _next_flush_at(group: Group, interval: timedelta, now: datetime) -> datetime:
@@ -138,22 +191,28 @@ def _opened(
         return None
     identity = state.group.identity
     shown, _ = around.configuration.redaction.alerts(alerts)
-    return Incident(
+    opened = Incident(
         id=incident_id(identity.id, now),
         group=identity.id,
         receiver=identity.receiver,
         policy=policy.name,
         steps=policy.steps,
+        terms=policy.terms,
         title=_title(shown),
         severity=highest_severity(shown),
         opened_at=now,
     )
+    return count(add(opened, Change.OPENED, SYSTEM, f"Opened by policy {policy.name}", now=now), alerts)
 
 
-def _closed(incident: Incident | None, *, now: datetime) -> Incident | None:
+def _closed(incident: Incident | None, over: Iterable[Alert], *, now: datetime) -> Incident | None:
     if incident is None:
         return None
-    closed = resolve(incident, by=SYSTEM, comment="all alerts resolved", now=now)
+    ended = list(over)
+    if ended and all(has_expired(alert) for alert in ended):
+        closed = expire(incident, now=now)
+    else:
+        closed = resolve(incident, by=SYSTEM, comment="all alerts resolved", now=now)
     return closed if isinstance(closed, Incident) else None
 
 

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from .alerts import Alert
 from .cooldowns import Cooldown
-from .escalation import Incident, IncidentId
+from .incidents import Incident, IncidentId
 from .labels import Fingerprint
 from .muting import Mute
 from .notifications import Notification, Reason, Sent
@@ -65,7 +65,10 @@ class GroupState:
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """What a look at a group decided; everything but the sending is one transaction."""
+    """What a look at a group decided; everything but the sending is one transaction.
+
+    An incident is opened, closed, or changed: counted, or reopened, which starts a state machine for it.
+    """
 
     group: Group
     notifications: tuple[Notification, ...] = ()
@@ -73,9 +76,23 @@ class Flush:
     cooldowns: Mapping[Fingerprint, Cooldown] = field(default_factory=dict)
     opened: Incident | None = None
     closed: Incident | None = None
+    changed: Incident | None = None
+    is_reopened: bool = False
     withheld: Mapping[IntegrationKey, Reason] = field(default_factory=dict)
 
+    @property
+    def incidents(self) -> tuple[Incident, ...]:
+        """Return the incidents to write."""
+        return tuple(each for each in (self.opened, self.closed, self.changed) if each is not None)
 
-def first_flush_at(route: Route, alert: Alert, now: datetime) -> datetime:
-    """Return when a new group is first looked at: at once if the alert is older than group_wait."""
+    @property
+    def climbing(self) -> Incident | None:
+        """Return the incident whose state machine is to be started."""
+        return self.opened or (self.changed if self.is_reopened else None)
+
+
+def first_flush_at(route: Route, alert: Alert, now: datetime, *, is_immediate: bool = False) -> datetime:
+    """Return when a new group is first looked at: at once if the alert is older than group_wait, or may not wait."""
+    if is_immediate:
+        return now
     return now if alert.starts_at + route.group_wait <= now else now + route.group_wait

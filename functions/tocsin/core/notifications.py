@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -38,19 +38,43 @@ class Reason(StrEnum):
     ALL_RESOLVED = "all alerts resolved"
     REPEAT = "repeat interval elapsed"
     ESCALATED = "escalation step reached"
+    UPDATE = "incident changed"
     ACKNOWLEDGED = "withheld: acknowledged"
     MUTED = "withheld: muted"
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What an integration was last told about a group: one entry of the notification log."""
+    """What an integration was last told about a group: one entry of the notification log.
+
+    `step` is the escalation step that it was told for, `standing` the last change of the incident that it knows of.
+    """
 
     firing: frozenset[Fingerprint]
     resolved: frozenset[Fingerprint]
     at: datetime
     seq: int = 0
     notification_id: str = ""
+    step: int = 0
+    standing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an incident stood when a notification was frozen.
+
+    `said` is what was said of it last, as a sentence without its full stop; `source` from where it was changed.
+    """
+
+    state: str
+    owner: str = ""
+    changed_by: str = ""
+    source: str = ""
+    comment: str = ""
+    said: str = ""
+    number: int = 0
+    is_acknowledgeable: bool = True
+    fired: int = 0
 
 
 def reason_to_notify(
@@ -99,6 +123,7 @@ class Notification:
     alerts: tuple[Alert, ...]
     group_labels: Mapping[str, str]
     incident: str | None = None
+    standing: Standing | None = None
     step: int | None = None
     external_url: str = ""
     truncated: int = 0
@@ -131,6 +156,7 @@ def compose(
     reason: Reason,
     retry_after: timedelta,
     incident: str | None,
+    standing: Standing | None = None,
     step: int | None,
     external_url: str,
     route_labels: Mapping[str, str] | None = None,
@@ -158,6 +184,7 @@ def compose(
         alerts=tuple(shown),
         group_labels=identity_labels,
         incident=incident,
+        standing=standing,
         step=step,
         external_url=external_url,
         route_labels=dict(route_labels or {}),
@@ -202,6 +229,7 @@ def as_json(notification: Notification) -> dict[str, Any]:
         "created_at": format_time(now),
         "retry_after_seconds": notification.retry_after.total_seconds(),
         "incident": notification.incident,
+        **({"standing": asdict(notification.standing)} if notification.standing else {}),
         "step": notification.step,
         "external_url": notification.external_url,
         "group_labels": dict(notification.group_labels),
@@ -280,6 +308,7 @@ def from_json(data: Mapping[str, Any]) -> Notification:
         alerts=tuple(alert_from_json(alert) for alert in data["alerts"]),
         group_labels=dict(data["group_labels"]),
         incident=data["incident"],
+        standing=Standing(**data["standing"]) if data.get("standing") else None,
         step=data["step"],
         external_url=data["external_url"],
         truncated=int(data["truncated"]),

@@ -81,6 +81,11 @@ class Integration:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def follows_incidents(self) -> bool:
+        """Say whether it is told of what people do about an incident, and not only of alerts."""
+        return self.kind is Kind.SLACK or (self.kind is Kind.PAGERDUTY and not self.settings.get("service_key"))
+
+    @property
     def key(self) -> IntegrationKey:
         return IntegrationKey(f"{self.receiver}/{self.kind}/{self.index}")
 

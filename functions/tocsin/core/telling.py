@@ -15,12 +15,12 @@ from datetime import datetime
 
 from .alerts import Alert, Status
 from .cooldowns import is_held
-from .escalation import Incident, IncidentState
 from .grouping import GroupState
+from .incidents import QUIET, Incident, IncidentState, Source
 from .labels import Fingerprint
 from .muting import MuteKind
-from .notifications import Notification, Reason, Sent, compose, reason_to_notify
-from .receivers import Integration, IntegrationKey, Receiver
+from .notifications import Notification, Reason, Sent, Standing, compose, reason_to_notify
+from .receivers import Integration, IntegrationKey, Kind, Receiver
 from .redaction import Redaction
 from .routing import Route
 
@@ -90,7 +90,8 @@ def tell(view: View) -> Telling:
     withheld: dict[IntegrationKey, Reason] = {}
     kept: frozenset[Fingerprint] = frozenset()
     for integration, step in _audience(view):
-        told = group.sent[integration.key].firing if integration.key in group.sent else frozenset()
+        last = group.sent.get(integration.key)
+        told = last.firing if last else frozenset()
         firing, resolved = view.known(told, Status.FIRING), view.known(told, Status.RESOLVED)
         reason = _reason(view, integration, firing, resolved, step=step)
         if reason in _NOTHING_SENT:
@@ -98,8 +99,16 @@ def tell(view: View) -> Telling:
                 withheld[integration.key] = reason
             if reason is Reason.MUTED:
                 kept |= resolved & told
-            continue
-        entry = Sent(firing, resolved, at=view.now, seq=seq)
+            if not is_behind(view.incident, integration, last) or not firing & told:
+                continue
+            reason = Reason.UPDATE
+        entry = Sent(firing, resolved, at=view.now, seq=seq, step=step or (last.step if last else 0))
+        if reason is Reason.UPDATE and last is not None:
+            # No page: what was told of alerts, and when, stays as it was.
+            firing, resolved = firing & told, resolved & (told | last.resolved)
+            entry = replace(last, seq=seq)
+        if view.incident is not None:
+            entry = replace(entry, standing=view.incident.standing)
         if firing or integration.send_resolved:
             notification = _compose(view, integration, firing, resolved, reason=reason, step=step, seq=seq)
             notifications.append(notification)
@@ -113,16 +122,34 @@ def _audience(view: View) -> list[tuple[Integration, int | None]]:
     group, due = view.state.group, view.state.group.is_due(view.now)
     if view.is_silent:
         return []
-    names: list[tuple[str, int | None]] = [(group.identity.receiver, None)] if due else []
-    names += [(name, step) for name, step in sorted(group.escalated.items(), key=lambda item: (item[1], item[0]))]
-    audience = []
+    own = group.identity.receiver
+    names: list[tuple[str, int | None]] = [] if group.escalated.get(own) else [(own, None)]
+    escalated = sorted(group.escalated.items(), key=lambda item: (item[1], item[0]))
+    names += [(name, step or None) for name, step in escalated]
+    audience: dict[IntegrationKey, tuple[Integration, int | None]] = {}
     for name, step in names:
         receiver = view.receivers.get(name)
         for integration in receiver.integrations if receiver else ():
             last = group.sent.get(integration.key)
-            if due or last is None or not last.firing:
-                audience.append((integration, step))
-    return audience
+            if due or _is_asked(last, step) or is_behind(view.incident, integration, last):
+                audience.setdefault(integration.key, (integration, step))
+    return list(audience.values())
+
+
+def _is_asked(last: Sent | None, step: int | None) -> bool:
+    """Say whether an escalation step has reached an integration that was not told for it."""
+    return step is not None and (last is None or not last.firing or step > last.step)
+
+
+def is_behind(incident: Incident | None, integration: Integration, last: Sent | None) -> bool:
+    """Say whether an integration that follows incidents, and knows of something firing, has missed a change.
+
+    PagerDuty is not told what it has said itself.
+    """
+    if incident is None or last is None or not last.firing or not integration.follows_incidents:
+        return False
+    is_echo = incident.source is Source.PAGERDUTY and integration.kind is Kind.PAGERDUTY
+    return last.standing < incident.standing and not is_echo
 
 
 def _reason(
@@ -133,24 +160,35 @@ def _reason(
     *,
     step: int | None,
 ) -> Reason:
+    last = view.state.group.sent.get(integration.key)
+    is_asked = _is_asked(last, step) and bool(firing)
+    if not is_asked and not view.state.group.is_due(view.now):
+        return Reason.NONE
     reason = reason_to_notify(
-        view.state.group.sent.get(integration.key),
+        last,
         firing,
         resolved,
         repeat_interval=view.route.repeat_interval,
         send_resolved=integration.send_resolved,
         now=view.now,
     )
-    if reason is Reason.NONE:
+    if reason is Reason.NONE and not is_asked:
         return reason
     if _is_muted(view, reason, firing):
         return Reason.MUTED
     state = view.incident.state if view.incident else IncidentState.OPEN
-    if step is not None and reason is Reason.FIRST:
-        return Reason.ESCALATED if state is IncidentState.OPEN else Reason.ACKNOWLEDGED
-    if reason is Reason.REPEAT and state is IncidentState.ACKNOWLEDGED:
+    if is_asked and reason is not Reason.NEW_ALERTS:
+        return Reason.ESCALATED if _may_ask(view.incident, step or 0) else Reason.ACKNOWLEDGED
+    if reason is Reason.REPEAT and state in QUIET:
         return Reason.ACKNOWLEDGED
     return reason
+
+
+def _may_ask(incident: Incident | None, step: int) -> bool:
+    """Say whether an escalation step is still to be told: nobody has taken the incident, or it asks who has."""
+    if incident is None:
+        return True
+    return step == incident.direct or (incident.state is IncidentState.OPEN and step > incident.floor)
 
 
 def _is_muted(view: View, reason: Reason, firing: frozenset[Fingerprint]) -> bool:
@@ -192,6 +230,7 @@ def _compose(
         reason=reason,
         retry_after=view.route.group_interval,
         incident=view.incident.id if view.incident else None,
+        standing=_standing(view.incident),
         step=step,
         external_url=view.external_url,
         route_labels=view.route.labels,
@@ -199,4 +238,20 @@ def _compose(
         redaction=view.redaction,
         follows_unconfirmed=integration.key in view.state.unconfirmed,
         now=view.now,
+    )
+
+
+def _standing(incident: Incident | None) -> Standing | None:
+    if incident is None:
+        return None
+    return Standing(
+        state=incident.state.value,
+        owner=incident.owner,
+        changed_by=incident.changed_by,
+        source=incident.source.value,
+        comment=incident.comment,
+        said=incident.said,
+        number=incident.standing,
+        is_acknowledgeable=incident.terms.is_acknowledgeable,
+        fired=incident.counts.fired,
     )

@@ -14,13 +14,14 @@ from typing import Any
 from .. import ports
 from ..core.alerts import Status
 from ..core.configuration import Configuration
-from ..core.escalation import SYSTEM, Incident, IncidentId, resolve
 from ..core.flushing import Surroundings, decide_flush
 from ..core.grouping import Flush, Group, GroupState
+from ..core.incidents import SYSTEM, Incident, read_execution_name, resolve
 from ..core.inhibition import Inhibitors
 from ..core.muting import Muters
 from ..core.notifications import alert_from_json, message_json
 from ..core.receivers import Kind
+from ..core.rosters import roster_of
 from ..core.routing import GroupId, Route, find_route
 from ..errors import ConfigUnreachableError, ConflictError
 from ..ports import (
@@ -90,7 +91,8 @@ def _flush_once(world: Dispatcher, group: GroupId, *, now: datetime) -> Flush | 
     kept = _with_owed(world, state if loaded.is_unreachable else _routed_here(state, loaded))
     incident = _load_incident(world, state.group)
     muters = _load_muters(world, loaded.configuration, now=now)
-    around = Surroundings(route, loaded.configuration, world.external_url, muters)
+    roster = roster_of(loaded.configuration)
+    around = Surroundings(route, loaded.configuration, world.external_url, muters, roster)
     flush = decide_flush(kept, incident, around, now=now)
     flush = replace(flush, dropped=(*flush.dropped, *(a for k, a in state.alerts.items() if k not in kept.alerts)))
     # Only a new plan: a timer for the one that stands is on its way, and each look would multiply it.
@@ -181,7 +183,7 @@ def _load_muters(world: Dispatcher, configuration: Configuration, *, now: dateti
 
 
 def _changes_nothing(before: Group, flush: Flush) -> bool:
-    return flush.group == before and not (flush.notifications or flush.dropped or flush.cooldowns)
+    return flush.group == before and not (flush.notifications or flush.dropped or flush.cooldowns or flush.incidents)
 
 
 def _send_outbox(world: Dispatcher, group: GroupId, *, now: datetime) -> None:
@@ -204,7 +206,7 @@ def _send_outbox(world: Dispatcher, group: GroupId, *, now: datetime) -> None:
 
 def _send(world: Dispatcher, entry: OutboxEntry, *, is_newest: bool, now: datetime) -> None:
     if entry.kind is OutboxKind.ESCALATION:
-        world.escalations.start(IncidentId(entry.subject))
+        world.escalations.start(*read_execution_name(entry.subject))
         world.groups.confirm(entry)
     elif now - entry.decided_at >= RETRIED_FOR:
         _give_up(world, entry)
@@ -299,6 +301,8 @@ def _report(world: Dispatcher, flush: Flush, incident: Incident | None) -> None:
             world.log.count("ValuesRedacted", notification.redacted)
     for key, reason in flush.withheld.items():
         world.log.info("notification_withheld", integration=key, reason=reason.value)
-    for change, which in (("incident_opened", flush.opened), ("incident_closed", flush.closed)):
+    reopened = flush.changed if flush.is_reopened else None
+    changes = {"incident_opened": flush.opened, "incident_closed": flush.closed, "incident_reopened": reopened}
+    for change, which in changes.items():
         if which is not None:
             world.log.info(change, incident=which.id, title=which.title, policy=which.policy)

@@ -1,7 +1,7 @@
-"""One question of the state machine: which steps of an incident are due, and until when to wait.
+"""One question of the state machine: what an incident needs now, and until when to wait.
 
-Taking a step adds its receivers to the incident's group and has the group looked at; what they are told, and that they
-hear of the resolution, is the group's business. Receivers that were told already are not added twice.
+A step adds its receivers to the incident's group and has the group looked at; what they are told, and that they hear of
+the resolution, is the group's business.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..core.escalation import Decision, Incident, IncidentId, decide, take
+from ..core.escalation import Decision, Roster, decide
+from ..core.incidents import IncidentId
 from ..core.notifications import format_time
+from ..core.rosters import roster_of
 from ..errors import ConflictError
-from ..ports import Incidents, Log, Timers
+from ..ports import Configurations, Incidents, Log, Timers
 
 ATTEMPTS = 5
 SAFETY = timedelta(seconds=5)
@@ -22,48 +24,48 @@ SAFETY = timedelta(seconds=5)
 class Escalator:
     """What escalation works with."""
 
+    configurations: Configurations
     incidents: Incidents
     timers: Timers
     log: Log
 
 
-def run(world: Escalator, incident: IncidentId, *, now: datetime) -> Decision:
-    """Take the steps that are due and return what the state machine does next."""
+def run(world: Escalator, incident: IncidentId, *, climb: int = 0, now: datetime) -> Decision:
+    """Do what is due and return what the state machine does next; `climb` numbers the execution that asks."""
     for _ in range(ATTEMPTS):
         try:
-            return _run_once(world, incident, now=now)
+            return _run_once(world, incident, climb=climb, now=now)
         except ConflictError:
             world.log.info("incident_changed_meanwhile", incident=incident)
     raise ConflictError(f"incident {incident} changed {ATTEMPTS} times while a step was taken")
 
 
-def _run_once(world: Escalator, incident_id: IncidentId, *, now: datetime) -> Decision:
+def _run_once(world: Escalator, incident_id: IncidentId, *, climb: int, now: datetime) -> Decision:
     incident = world.incidents.load_incident(incident_id)
-    decision = decide(incident, now=now)
+    is_climbing = incident is not None and not incident.is_over and incident.climb == climb
+    decision = decide(incident, _roster(world, now=now) if is_climbing else Roster(), climb=climb, now=now)
+    after = decision.after
     if incident is None:
         world.log.error("incident_unknown", incident=incident_id)
-    elif decision.due:
-        after = take(incident, decision.due)
-        receivers = _receivers_of(incident, decision)
+    elif after is not None:
         # For a crash after the write. Where there is none it finds nothing left, and is not beside the one below.
         world.timers.announce(incident.group, at=now + SAFETY, now=now)
-        world.incidents.escalate(after, receivers, now=now)
-        world.log.info("escalated", incident=incident.id, step=after.steps_done, receivers=sorted(receivers))
-        world.log.count("EscalationSteps", len(decision.due))
+        world.incidents.escalate(after, decision.receivers, now=now)
+        receivers = sorted(decision.receivers)
+        world.log.info("escalated", incident=incident.id, step=after.steps_done, receivers=receivers)
+        world.log.count("EscalationSteps", after.steps_done - incident.steps_done)
         world.timers.announce(incident.group, at=now, now=now)
     world.log.info("escalation_decided", incident=incident_id, action=decision.action.value, reason=decision.why.value)
     return decision
 
 
-def _receivers_of(incident: Incident, decision: Decision) -> dict[str, int]:
-    """Return the receivers that the due steps add, each with the number of its step (from 1)."""
-    taken = {name for step in incident.steps[: incident.steps_done] for name in step.receivers} | {incident.receiver}
-    added: dict[str, int] = {}
-    for number, step in enumerate(decision.due, start=incident.steps_done + 1):
-        for name in step.receivers:
-            if name not in taken:
-                added.setdefault(name, number)
-    return added
+def _roster(world: Escalator, *, now: datetime) -> Roster:
+    """Return whom there is to tell; where nothing can be read, the steps stand as the incident knows them."""
+    try:
+        return roster_of(world.configurations.current(now=now).configuration)
+    except Exception as error:  # an incident climbs whatever is wrong with configuration
+        world.log.error("roster_unreadable", error=repr(error))
+        return Roster()
 
 
 def as_json(decision: Decision) -> dict[str, str]:

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from ..core.escalation import IncidentId
+from ..core.clicks import Click
+from ..core.clicks import from_json as click_from_json
+from ..core.incidents import IncidentId
 from ..core.notifications import Notification, from_json, parse_time
 from ..core.routing import GroupId
 from ..errors import EventError
@@ -44,12 +46,23 @@ def parse_timer(body: str) -> tuple[GroupId, datetime]:
     return GroupId(group), _time(timer, "at", "a timer")
 
 
-def parse_question(event: Any) -> tuple[IncidentId, datetime]:
-    """Return the incident that the state machine asks about, and when it asks."""
+def parse_click(body: str) -> Click:
+    """Return the click of a message of the action queue; what is wrong with it is said without repeating it."""
+    try:
+        return click_from_json(_object(body, "a click"))
+    except (KeyError, ValueError, TypeError, OverflowError, EventError) as error:
+        raise EventError(f"not a click of this version: {type(error).__name__}") from None
+
+
+def parse_question(event: Any) -> tuple[IncidentId, int, datetime]:
+    """Return the incident that a state machine asks about, for which of its climbs, and when it asks."""
     incident = event.get("incident") if isinstance(event, Mapping) else None
     if not isinstance(incident, str) or not incident:
         raise EventError(f"the state machine's question needs the text `incident`, found {incident!r}")
-    return IncidentId(incident), _time(event, "now", "the state machine's question")
+    climb = event.get("climb", 0)
+    if isinstance(climb, bool) or not isinstance(climb, int):
+        raise EventError(f"the state machine's question needs `climb` as a whole number, found {_shown(climb)}")
+    return IncidentId(incident), climb, _time(event, "now", "the state machine's question")
 
 
 def parse_notifications(event: Any) -> Iterator[Notification]:

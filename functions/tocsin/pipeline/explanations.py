@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from ..core.alerts import Alert, Status
 from ..core.cooldowns import Cooldown, is_held
-from ..core.escalation import Incident, IncidentState
 from ..core.grouping import GroupState
+from ..core.incidents import Incident, IncidentState
 from ..core.labels import Fingerprint, Labels, fingerprint
 from ..core.muting import Mute, MuteKind
 from ..core.notifications import Sent

@@ -1,4 +1,4 @@
-"""What people ask and do: which alerts there are, which incidents, who has them; acknowledge, resolve.
+"""What people ask and do: which alerts there are, which incidents, who has them; acknowledge, resolve, snooze and more.
 
 The first to acknowledge has the incident: a second acknowledgement changes nothing and says who it is. Every change is
 written under the version that was read, and decided again where somebody else was there first.
@@ -7,33 +7,68 @@ written under the version that was read, and decided again where somebody else w
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from uuid import NAMESPACE_URL, uuid5
 
 from ..core.alerts import Alert, Status
-from ..core.escalation import Incident, IncidentId, Refusal, acknowledge, resolve
 from ..core.grouping import GroupState
+from ..core.incidents import (
+    Actor,
+    Event,
+    Incident,
+    IncidentId,
+    Refusal,
+    acknowledge,
+    escalate,
+    note,
+    reassign,
+    resolve,
+    snooze,
+    suppress,
+)
 from ..core.labels import Fingerprint
-from ..core.matchers import Matcher, matches_all
+from ..core.matchers import Matcher, MatchType, matches_all
+from ..core.notifications import format_time
 from ..core.rules import ActiveAlert, AlertState, RuleKey
+from ..core.silences import Silence, SilenceId
 from ..errors import ConflictError
-from ..ports import Deliveries, Delivery, Groups, Incidents, Ingested, Log, Rules
+from ..ports import (
+    Deliveries,
+    Delivery,
+    Groups,
+    Incidents,
+    Ingested,
+    Log,
+    Rules,
+    SilenceChange,
+    Silences,
+    Timers,
+)
 
 ATTEMPTS = 5
+SAFETY = timedelta(seconds=5)
+
+
+def _no_users(now: datetime) -> Collection[str]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What people's questions and actions work with."""
+    """What people's questions and actions work with; `users` gives the names of those that there are."""
 
     rules: Rules
     groups: Groups
     incidents: Incidents
     deliveries: Deliveries
+    silences: Silences
+    timers: Timers
     log: Log
     ingested: Ingested | None = None
+    users: Callable[[datetime], Collection[str]] = _no_users
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +98,12 @@ class ListedAlert:
 
 @dataclass(frozen=True, slots=True)
 class ListedIncident:
-    """An incident, what fires in its group, and whom it was told to."""
+    """An incident, what fires in its group, whom it was told to, and what happened to it."""
 
     incident: Incident
     alerts: tuple[Alert, ...] = ()
     deliveries: tuple[Delivery, ...] = ()
+    events: tuple[Event, ...] = ()
 
 
 def list_alerts(desk: Desk, matchers: Sequence[Matcher], *, now: datetime) -> tuple[ListedAlert, ...]:
@@ -121,6 +157,7 @@ def find_incident(desk: Desk, incident_id: IncidentId, *, now: datetime) -> List
         incident,
         alerts=_firing(state, now=now) if state is not None and is_current else (),
         deliveries=tuple(sorted(deliveries, key=lambda each: (each.at, each.seq, each.integration))),
+        events=tuple(desk.incidents.load_events(incident_id)),
     )
 
 
@@ -129,33 +166,120 @@ class Verb(StrEnum):
 
     ACKNOWLEDGE = "acknowledge"
     RESOLVE = "resolve"
+    SNOOZE = "snooze"
+    SUPPRESS = "suppress"
+    ESCALATE = "escalate"
+    REASSIGN = "reassign"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What somebody asks for: `until` when a snooze or a suppression ends, `to` whom an incident is handed."""
+
+    verb: Verb
+    incident: IncidentId
+    actor: Actor
+    comment: str = ""
+    until: datetime | None = None
+    to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Acted:
-    """The incident as it is now; `refusal` says why the action changed nothing."""
+    """The incident as it is now; `refusal` says why the order changed nothing."""
 
     incident: Incident
     refusal: Refusal | None = None
 
+    @property
+    def sentence(self) -> str:
+        """Return what to tell people, without a full stop: what was done, or why nothing was."""
+        incident = self.incident
+        comment = f" ({incident.comment})" if incident.comment and self.refusal is not Refusal.NO_COMMENT else ""
+        at = f" at {format_time(incident.changed_at.replace(microsecond=0))}" if incident.changed_at else ""
+        if self.refusal in (None, Refusal.ALREADY, Refusal.OVER):
+            said = f"already {incident.state.value}" if self.refusal else incident.state.value
+            by = incident.owner or incident.changed_by or "nobody"
+            return f"{said} by {by}{at}{comment}"
+        return str(self.refusal)
 
-def act(desk: Desk, verb: Verb, incident_id: IncidentId, *, by: str, comment: str, now: datetime) -> Acted | None:
-    """Acknowledge or resolve; None where there is no such incident. Raises ConflictError if it never stands still."""
+
+def act(desk: Desk, order: Order, *, now: datetime) -> Acted | None:
+    """Do what is ordered; None where there is no such incident. Raises ConflictError if it never stands still."""
     for _ in range(ATTEMPTS):
-        incident = desk.incidents.load_incident(incident_id)
+        incident = desk.incidents.load_incident(order.incident)
         if incident is None:
             return None
-        decide = acknowledge if verb is Verb.ACKNOWLEDGE else resolve
-        changed = decide(incident, by=by, comment=comment, now=now)
+        changed = _decide(desk, incident, order, now=now)
         if isinstance(changed, Refusal):
             return Acted(incident, changed)
         try:
-            desk.incidents.save_incident(changed, now=now)
+            _save(desk, incident, changed, order, now=now)
         except ConflictError:
-            desk.log.info("incident_changed_meanwhile", incident=incident_id)
+            desk.log.info("incident_changed_meanwhile", incident=order.incident)
             continue
+        desk.log.count("IncidentActions", verb=order.verb.value, source=order.actor.source.value)
         return Acted(changed)
-    raise ConflictError(f"incident {incident_id} changed {ATTEMPTS} times while it was to be changed")
+    raise ConflictError(f"incident {order.incident} changed {ATTEMPTS} times while it was to be changed")
+
+
+def _decide(desk: Desk, incident: Incident, order: Order, *, now: datetime) -> Incident | Refusal:
+    by, comment, until = order.actor, order.comment, order.until or now
+    match order.verb:
+        case Verb.ACKNOWLEDGE:
+            return acknowledge(incident, by=by, comment=comment, now=now)
+        case Verb.RESOLVE:
+            return resolve(incident, by=by, comment=comment, now=now)
+        case Verb.SNOOZE:
+            return snooze(incident, by=by, until=until, comment=comment, now=now)
+        case Verb.SUPPRESS:
+            return suppress(incident, by=by, until=until, comment=comment, now=now)
+        case Verb.ESCALATE:
+            return escalate(incident, by=by, comment=comment, now=now)
+        case Verb.REASSIGN:
+            if order.to not in desk.users(now):
+                return Refusal.NO_USER
+            return reassign(incident, by=by, to=order.to, comment=comment, now=now)
+        case Verb.NOTE:
+            return note(incident, by=by, comment=comment, now=now)
+
+
+def _save(desk: Desk, before: Incident, after: Incident, order: Order, *, now: datetime) -> None:
+    """Write a change, and have its group looked at: those who follow the incident are told (law 5)."""
+    if after.is_over and before.is_over:
+        desk.incidents.save_incident(after, now=now)  # a note about what is over: nobody is told any more
+        return
+    # For a crash after the write. Where there is none it finds nothing left, and is not beside the one below.
+    desk.timers.announce(after.group, at=now + SAFETY, now=now)
+    if order.verb is Verb.SUPPRESS:
+        _silence(desk, before, order, now=now)
+    desk.incidents.escalate(after, {}, starts=after.climb != before.climb, now=now)
+    desk.timers.announce(after.group, at=now, now=now)
+
+
+def _silence(desk: Desk, incident: Incident, order: Order, *, now: datetime) -> None:
+    """Silence exactly what fires in an incident's group; the same order again makes the same silence."""
+    state = desk.groups.load_group(incident.group, now=now)
+    firing = _firing(state, now=now) if state is not None else ()
+    if not firing or order.until is None:
+        return
+    silence = Silence(
+        id=SilenceId(str(uuid5(NAMESPACE_URL, f"{incident.id}/{incident.version}"))),
+        matchers=tuple(
+            tuple(Matcher(name, MatchType.EQUAL, value) for name, value in sorted(alert.labels.items()))
+            for alert in firing
+        ),
+        starts_at=now,
+        ends_at=order.until,
+        created_by=order.actor.name,
+        comment=order.comment or f"incident {incident.id}",
+        updated_at=now,
+    )
+    try:
+        desk.silences.save_silences([SilenceChange(silence)])
+    except ConflictError:
+        desk.log.info("silence_is_there", silence=silence.id)  # an attempt before this one made it
 
 
 def _active_groups(desk: Desk, *, now: datetime) -> Iterator[tuple[GroupState, Incident | None]]:

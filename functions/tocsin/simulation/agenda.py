@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import IntEnum
 from itertools import count
 
-from ..core.escalation import IncidentId
+from ..core.incidents import IncidentId, execution_name
 from ..core.routing import GroupId
 
 
@@ -59,9 +59,10 @@ class Starting:
 
     agenda: Agenda
     now: datetime
-    started: list[IncidentId] = field(default_factory=list)
+    started: list[str] = field(default_factory=list)
 
-    def start(self, incident: IncidentId) -> None:
-        if incident not in self.started:
-            self.started.append(incident)
-            self.agenda.add(Event(self.now, Kind.ESCALATION, incident))
+    def start(self, incident: IncidentId, climb: int) -> None:
+        name = execution_name(incident, climb)
+        if name not in self.started:
+            self.started.append(name)
+            self.agenda.add(Event(self.now, Kind.ESCALATION, name))

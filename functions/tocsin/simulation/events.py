@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ..core.alerts import Alert, Status
-from ..core.escalation import Incident, IncidentId
+from ..core.incidents import Incident, IncidentId
 from ..core.labels import ALERTNAME, Fingerprint, Labels
 from ..core.notifications import Notification, Reason
 from ..core.receivers import Integration, IntegrationKey

@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 
 from ..adapters.memory import FixedConfigurations
 from ..core.configuration import Configuration
-from ..core.escalation import Action, Incident, IncidentId, acknowledge
+from ..core.escalation import Action
+from ..core.incidents import Actor, Incident, IncidentId, acknowledge, read_execution_name
 from ..core.notifications import Notification, from_json, parse_time
 from ..core.patterns import Compile, without_engine
 from ..core.receivers import Kind as IntegrationKind
@@ -29,7 +30,7 @@ from .notes import Notes
 from .store import Store
 from .wakes import Plan, next_tick
 
-SOMEBODY = "somebody"
+SOMEBODY = Actor("somebody")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,9 @@ class World:
             log=self.log,
             external_url=scope.external_url,
         )
-        self._escalator = escalate.Escalator(incidents=self.store, timers=self.agenda, log=self.log)
+        self._escalator = escalate.Escalator(
+            configurations=FixedConfigurations(loaded), incidents=self.store, timers=self.agenda, log=self.log
+        )
         self._notifier = notify.Notifier(sender=self._receive, groups=self.store, deliveries=self.store, log=self.log)
 
     def run(self) -> Chronicle:
@@ -120,7 +123,7 @@ class World:
             case Kind.TIMER:
                 self._look_at(GroupId(event.subject), event.planned or event.at)
             case Kind.ESCALATION:
-                self._ask(IncidentId(event.subject))
+                self._ask(event.subject)
             case Kind.ACKNOWLEDGEMENT:
                 self._acknowledge(IncidentId(event.subject))
 
@@ -207,21 +210,23 @@ class World:
 
     # Escalation
 
-    def _ask(self, incident: IncidentId) -> None:
+    def _ask(self, execution: str) -> None:
+        incident, climb = read_execution_name(execution)
         found = self.store.load_incident(incident)
         if found is not None and self.scope.ack_after is not None and found.opened_at == self.now:
             self.agenda.add(Event(self.now + self.scope.ack_after, Kind.ACKNOWLEDGEMENT, incident))
-        decision = escalate.run(self._escalator, incident, now=self.now)
+        decision = escalate.run(self._escalator, incident, climb=climb, now=self.now)
         if decision.action is Action.WAIT:
             # Read as the state machine reads it: to the whole second.
             until = parse_time(escalate.as_json(decision)["until"])
-            self.agenda.add(Event(max(until, self.now), Kind.ESCALATION, incident))
+            self.agenda.add(Event(max(until, self.now), Kind.ESCALATION, execution))
 
     def _acknowledge(self, incident: IncidentId) -> None:
         found = self.store.load_incident(incident)
         if found is None:
             return
-        changed = acknowledge(found, by=SOMEBODY, comment="", now=self.now)
+        changed = acknowledge(found, by=SOMEBODY, now=self.now)
         if isinstance(changed, Incident):
-            self.store.save_incident(changed, now=self.now)
+            self.agenda.announce(changed.group, at=self.now, now=self.now)
+            self.store.escalate(changed, {}, starts=changed.climb != found.climb, now=self.now)
             self.chronicle.acknowledged.append((self.now, changed))

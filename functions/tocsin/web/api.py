@@ -14,7 +14,20 @@ from datetime import datetime
 
 from ..core.redaction import Redaction
 from ..errors import ConflictError, SecretError, StoreError
-from . import alertmanager, explaining, incidents, metrics, prometheus, receivers, receiving, silences
+from ..pipeline.incidents import Verb
+from . import (
+    alertmanager,
+    explaining,
+    incidents,
+    links,
+    metrics,
+    pagerduty,
+    prometheus,
+    receivers,
+    receiving,
+    silences,
+    slack,
+)
 from .audit import note_refusal
 from .http import LARGEST_BODY_BYTES, Refused, Request, Response, check_size, refusal, split_path
 from .identities import EVERYTHING, Identity, Scope, Tokens, identify, read_tokens
@@ -147,6 +160,13 @@ ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
     "/": {"GET": Endpoint(_index)},
     "/-/healthy": _WELL,
     "/-/ready": _WELL,
+    "/slack/interactions": {"POST": Endpoint(slack.interactions, scope=None, body_bytes=slack.BODY_BYTES)},
+    "/slack/commands": {"POST": Endpoint(slack.commands, scope=None)},
+    "/act": {
+        "GET": Endpoint(links.show, scope=None),
+        "HEAD": Endpoint(links.head, scope=None),
+        "POST": Endpoint(links.perform, scope=None),
+    },
     "/metrics": {"GET": Endpoint(metrics.metrics)},
     "/api/v2/status": {"GET": Endpoint(alertmanager.status)},
     "/api/v2/receivers": {"GET": Endpoint(receivers.receivers)},
@@ -164,14 +184,17 @@ ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
         "DELETE": Endpoint(silences.delete_silence, Scope.WRITE),
     },
     "/alerts/webhook": {"POST": Endpoint(receiving.post_webhook, Scope.INGEST, LARGEST_BODY_BYTES)},
+    "/pagerduty/webhook": {"POST": Endpoint(pagerduty.webhook, scope=None, body_bytes=pagerduty.BODY_BYTES)},
     "/api/v1/rules": {"GET": Endpoint(prometheus.rules, shows_alerts=True)},
     "/api/v1/alerts": {"GET": Endpoint(prometheus.alerts, shows_alerts=True)},
     "/api/tocsin/v1/alerts": {"GET": Endpoint(incidents.alerts, shows_alerts=True)},
     "/api/tocsin/v1/explanations": {"GET": Endpoint(explaining.explanations, shows_alerts=True)},
     "/api/tocsin/v1/incidents": {"GET": Endpoint(incidents.list_incidents, shows_alerts=True)},
     "/api/tocsin/v1/incidents/{id}": {"GET": Endpoint(incidents.get_incident, shows_alerts=True)},
-    "/api/tocsin/v1/incidents/{id}/acknowledge": {
-        "POST": Endpoint(incidents.acknowledge, Scope.WRITE, shows_alerts=True)
+    **{
+        f"/api/tocsin/v1/incidents/{{id}}/{verb}": {
+            "POST": Endpoint(incidents.act(verb), Scope.WRITE, shows_alerts=True)
+        }
+        for verb in Verb
     },
-    "/api/tocsin/v1/incidents/{id}/resolve": {"POST": Endpoint(incidents.resolve, Scope.WRITE, shows_alerts=True)},
 }

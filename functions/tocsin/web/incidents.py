@@ -3,8 +3,10 @@
 GET  /api/tocsin/v1/alerts                         pending ones too, with their incidents; filter=
 GET  /api/tocsin/v1/incidents                      incidents of groups that fire; filter=
 GET  /api/tocsin/v1/incidents/{id}                 one incident, with its deliveries
-POST /api/tocsin/v1/incidents/{id}/acknowledge     {"by": …, "comment": …}
-POST /api/tocsin/v1/incidents/{id}/resolve         {"by": …, "comment": …}
+POST /api/tocsin/v1/incidents/{id}/acknowledge     {"by": …, "comment": …}, and so
+     …/resolve, …/escalate, …/note
+     …/snooze, …/suppress                          with "until": a time, or a duration
+     …/reassign                                    with "to": a user
 """
 
 from __future__ import annotations
@@ -13,16 +15,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ..core.escalation import IncidentId, Refusal
+from ..core.durations import parse_duration
+from ..core.incidents import Actor, IncidentId, Refusal, Source
 from ..core.json_text import JsonError, read_json
 from ..core.matcher_syntax import MatcherSyntaxError, parse_matcher
 from ..core.matchers import Matcher
-from ..core.notifications import format_time
+from ..core.notifications import parse_time
 from ..core.wording import one_line
 from ..pipeline import incidents
-from ..pipeline.incidents import Acted, Verb
+from ..pipeline.incidents import Order, Verb
 from .http import Refused, Request, Response
-from .serving import Api
+from .serving import Answerer, Api
 from .views import alert_view, incident_view
 
 NAME_LENGTH, COMMENT_LENGTH = 200, 2000
@@ -48,39 +51,38 @@ def get_incident(api: Api, request: Request, now: datetime) -> Response:
     return Response(200, incident_view(listed))
 
 
-def acknowledge(api: Api, request: Request, now: datetime) -> Response:
-    """Acknowledge an incident."""
-    return _act(api, Verb.ACKNOWLEDGE, request, now)
+def act(verb: Verb) -> Answerer:
+    """Return what answers a request to do something about an incident."""
+
+    def answer(api: Api, request: Request, now: datetime) -> Response:
+        order = _order(verb, request, now)
+        acted = incidents.act(api.desk, order, now=now)
+        if acted is None:
+            raise _no_such_incident(request)
+        sentence = acted.sentence
+        if acted.refusal is None:
+            # Who acted is what the body says; who signed the request stands in the log beside it.
+            fields = {"verb": verb.value, "by": order.actor.name, "caller": _caller(request)}
+            api.desk.log.info("incident_action", incident=acted.incident.id, **fields)
+        elif acted.refusal not in _NOTHING_TO_DO[verb]:
+            is_asked_wrongly = acted.refusal in _ASKED_WRONGLY
+            is_over = acted.refusal is Refusal.OVER
+            said = sentence if is_over else f"unchanged: {sentence}"
+            raise Refused(400 if is_asked_wrongly else 409, f"incident {acted.incident.id} is {said}")
+        listed = incidents.find_incident(api.desk, acted.incident.id, now=now)
+        view = incident_view(listed) if listed is not None else None
+        return Response(200, {"changed": acted.refusal is None, "message": sentence, "incident": view})
+
+    return answer
 
 
-def resolve(api: Api, request: Request, now: datetime) -> Response:
-    """Resolve an incident."""
-    return _act(api, Verb.RESOLVE, request, now)
-
-
-def _act(api: Api, verb: Verb, request: Request, now: datetime) -> Response:
-    by, comment = _who_and_why(request)
-    acted = incidents.act(api.desk, verb, _incident_id(request), by=by, comment=comment, now=now)
-    if acted is None:
-        raise _no_such_incident(request)
-    if acted.refusal is None:
-        # Who acted is what the body says; who signed the request stands in the log beside it.
-        caller = _caller(request)
-        api.desk.log.info("incident_action", incident=acted.incident.id, verb=verb.value, by=by, caller=caller)
-    if acted.refusal is Refusal.OVER and verb is Verb.ACKNOWLEDGE:
-        raise Refused(409, f"incident {acted.incident.id} is {_who_has_it(acted)}")
-    listed = incidents.find_incident(api.desk, acted.incident.id, now=now)
-    view = incident_view(listed) if listed is not None else None
-    return Response(200, {"changed": acted.refusal is None, "message": _who_has_it(acted), "incident": view})
-
-
-def _who_has_it(acted: Acted) -> str:
-    """Return a phrase such as `already acknowledged by ann at 2026-11-20T03:00:00Z (looking)`."""
-    incident = acted.incident
-    said = acted.refusal.value if acted.refusal else incident.state.value
-    at = f" at {format_time(incident.changed_at.replace(microsecond=0))}" if incident.changed_at else ""
-    comment = f" ({incident.comment})" if incident.comment else ""
-    return f"{said} by {incident.changed_by or 'nobody'}{at}{comment}"
+# What is so already is no error.
+_NOTHING_TO_DO = {verb: frozenset[Refusal]() for verb in Verb} | {
+    Verb.ACKNOWLEDGE: frozenset({Refusal.ALREADY}),
+    Verb.RESOLVE: frozenset({Refusal.OVER}),
+}
+_ASKED_WRONGLY = frozenset({Refusal.NO_TIME, Refusal.NO_USER, Refusal.NO_COMMENT})
+_NEEDS = {Verb.SNOOZE: "until", Verb.SUPPRESS: "until", Verb.REASSIGN: "to"}
 
 
 def _matchers(api: Api, request: Request) -> list[Matcher]:
@@ -102,16 +104,44 @@ def _no_such_incident(request: Request) -> Refused:
     return Refused(404, f"there is no incident {_incident_id(request)}")
 
 
-def _who_and_why(request: Request) -> tuple[str, str]:
-    """Return who acts, by the body or else by the signature of the request, and their comment."""
+def _order(verb: Verb, request: Request, now: datetime) -> Order:
+    """Return what is asked for: who acts, by the body or else by the signature of the request, why, until when."""
     values = _object(request.body)
-    unknown = sorted(set(values) - {"by", "comment"})
+    known = ["by", "comment", "source", *([_NEEDS[verb]] if verb in _NEEDS else [])]
+    unknown = sorted(set(values) - set(known))
     if unknown:
-        raise Refused(400, f"unknown key {unknown[0]!r} in the body: expected by, comment")
+        raise Refused(400, f"unknown key {unknown[0]!r} in the body: expected {', '.join(known)}")
     by = _text(values, "by", NAME_LENGTH) or _caller(request)
     if not by:
         raise Refused(400, "`by` is missing from the body: who acts?")
-    return by, _text(values, "comment", COMMENT_LENGTH)
+    return Order(
+        verb,
+        _incident_id(request),
+        Actor(by, Source.CLI if values.get("source") == Source.CLI else Source.API),
+        _text(values, "comment", COMMENT_LENGTH),
+        until=_until(values, now) if _NEEDS.get(verb) == "until" else None,
+        to=_needed(values, "to") if _NEEDS.get(verb) == "to" else "",
+    )
+
+
+def _needed(values: Mapping[str, Any], name: str) -> str:
+    text = _text(values, name, NAME_LENGTH)
+    if not text:
+        raise Refused(400, f"`{name}` is missing from the body")
+    return text
+
+
+def _until(values: Mapping[str, Any], now: datetime) -> datetime:
+    """Return when it ends: a time, or a duration from now such as 2h."""
+    text = _needed(values, "until")
+    try:
+        return now + parse_duration(text)
+    except (ValueError, OverflowError):
+        pass
+    try:
+        return parse_time(text)
+    except ValueError:
+        raise Refused(400, f"`until` is neither a time such as 2026-01-02T03:04:05Z nor a duration: {text}") from None
 
 
 def _object(body: bytes) -> dict[str, Any]:

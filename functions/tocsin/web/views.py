@@ -9,8 +9,9 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ..core.escalation import Incident, IncidentState
+from ..core.incidents import Event, Incident, IncidentState
 from ..core.notifications import format_time
+from ..core.policies import Step
 from ..core.rules import AlertState
 from ..core.wording import value_text
 from ..pipeline.incidents import ListedAlert, ListedIncident
@@ -52,36 +53,43 @@ def alert_view(listed: ListedAlert, *, now: datetime) -> dict[str, Any]:
         "activeAt": _milliseconds(listed.alert.active_at),
         "value": value if math.isfinite(value) else value_text(value),
         "incidents": [
-            {"id": each.id, "state": each.state.value, "by": each.changed_by} for each in _distinct(listed.incidents)
+            {"id": each.id, "state": each.state.value, "by": each.owner or each.changed_by}
+            for each in _distinct(listed.incidents)
         ],
     }
 
 
 def incident_view(listed: ListedIncident) -> dict[str, Any]:
-    """Return an incident, the alerts that fire in its group, and its deliveries."""
+    """Return an incident, the alerts that fire in its group, its deliveries and its events."""
     incident = listed.incident
-    next_step_at = _next_step_at(incident)
+    counts = incident.counts
     return {
         "id": incident.id,
         "title": incident.title,
         "severity": incident.severity,
         "state": incident.state.value,
+        "owner": incident.owner,
+        "until": _time(incident.until),
+        "is_acknowledgeable": incident.terms.is_acknowledgeable,
         "receiver": incident.receiver,
         "group": incident.group,
         "policy": incident.policy,
         "opened_at": format_time(incident.opened_at),
-        "changed_at": format_time(incident.changed_at) if incident.changed_at else None,
+        "changed_at": _time(incident.changed_at),
         "changed_by": incident.changed_by,
+        "source": incident.source.value,
         "comment": incident.comment,
-        "steps": [
-            {
-                "after_seconds": step.after.total_seconds(),
-                "receivers": list(step.receivers),
-                "is_taken": number < incident.steps_done,
-            }
-            for number, step in enumerate(incident.steps)
-        ],
-        "next_step_at": format_time(next_step_at) if next_step_at else None,
+        "said": incident.said,
+        "counts": {
+            "fired": counts.fired,
+            "first_at": _time(counts.first_at),
+            "last_at": _time(counts.last_at),
+            "last_value": None if counts.last_value is None else value_text(counts.last_value),
+        },
+        "turn": incident.turn,
+        "repeat": incident.terms.repeat,
+        "steps": [_step_view(step, is_taken=number < incident.position) for number, step in enumerate(incident.steps)],
+        "next_step_at": _time(_next_step_at(incident)),
         "alerts": [
             {
                 "fingerprint": alert.fingerprint,
@@ -92,6 +100,30 @@ def incident_view(listed: ListedIncident) -> dict[str, Any]:
             for alert in listed.alerts
         ],
         "deliveries": [delivery_view(each) for each in listed.deliveries],
+        "events": [event_view(each) for each in listed.events],
+    }
+
+
+def _step_view(step: Step, *, is_taken: bool) -> dict[str, Any]:
+    return {
+        "after_seconds": step.after.total_seconds(),
+        "receivers": list(step.receivers),
+        "users": list(step.users),
+        "schedules": list(step.schedules),
+        "is_important": step.is_important,
+        "is_taken": is_taken,
+    }
+
+
+def event_view(event: Event) -> dict[str, Any]:
+    """Return one thing that happened to an incident: when, what, who, from where, why."""
+    return {
+        "at": format_time(event.at),
+        "change": event.change.value,
+        "by": event.by,
+        "source": event.source.value,
+        "said": event.said,
+        "comment": event.comment,
     }
 
 
@@ -110,9 +142,13 @@ def delivery_view(delivery: Delivery) -> dict[str, Any]:
 
 
 def _next_step_at(incident: Incident) -> datetime | None:
-    if incident.state is not IncidentState.OPEN or incident.steps_done >= len(incident.steps):
+    if incident.state is not IncidentState.OPEN or incident.position >= len(incident.steps):
         return None
-    return incident.opened_at + incident.steps[incident.steps_done].after
+    return incident.due_at(incident.position)
+
+
+def _time(instant: datetime | None) -> str | None:
+    return format_time(instant) if instant else None
 
 
 def _distinct(incidents: tuple[Incident, ...]) -> list[Incident]:

@@ -14,8 +14,8 @@ from typing import Any
 
 from ...core.alerts import Alert
 from ...core.cooldowns import Cooldown
-from ...core.escalation import IncidentId
 from ...core.grouping import Flush, Group, GroupState
+from ...core.incidents import Incident, IncidentId, execution_name
 from ...core.labels import Fingerprint, Labels
 from ...core.muting import Mute, MuteKind
 from ...core.notifications import (
@@ -114,14 +114,9 @@ class DynamoGroups:
         head, *tails = _head_items(replace(flush.group, version=before.version + 1), now=now)
         actions = [put_action(head, at_version(before.version)), *map(put_action, tails)]
         actions += [put_action(_outbox_item(pk, each, now=now)) for each in flush.notifications]
-        if flush.opened:
-            actions.append(put_action(_escalation_item(pk, flush, now=now)))
-        actions += [
-            action
-            for each in (flush.opened, flush.closed)
-            if each
-            for action in incident_items.save_actions(each, now=now)
-        ]
+        if flush.climbing:
+            actions.append(start_action(before.identity.id, flush.climbing, seq=flush.group.seq, now=now))
+        actions += [action for each in flush.incidents for action in incident_items.save_actions(each, now=now)]
         # What does not fit into the transaction is written just before it, and named by it.
         payloads = [item for each in flush.notifications for item in _payload_items(each, now=now)]
         is_small = (
@@ -202,7 +197,7 @@ def escalate_action(group: GroupId, receivers: Mapping[str, int], *, now: dateti
     for number, (receiver, step) in enumerate(sorted(receivers.items())):
         names[f"#r{number}"] = receiver
         values[f":s{number}"] = step
-        sets.append(f"#escalated.#r{number} = if_not_exists(#escalated.#r{number}, :s{number})")
+        sets.append(f"#escalated.#r{number} = :s{number}")
     condition = Condition("attribute_exists(pk)", names, values)
     return update_action(partition(group), HEAD, f"SET {', '.join(sets)} ADD #version :one", condition)
 
@@ -264,6 +259,8 @@ def _log_text(group: Group) -> str:
             "at": format_time(entry.at),
             "seq": entry.seq,
             "id": entry.notification_id,
+            "step": entry.step,
+            **({"standing": entry.standing} if entry.standing else {}),
         }
         for key, entry in sorted(group.sent.items())
     }
@@ -281,7 +278,8 @@ def _mutes(data: Mapping[str, Any]) -> dict[Fingerprint, Mute]:
     }
 
 
-def _log(data: Mapping[str, Any]) -> dict[IntegrationKey, Sent]:
+def _log(data: Mapping[str, Any], *, newest_step: int) -> dict[IntegrationKey, Sent]:
+    """Return the log; who was told before steps were written down was told for the newest one."""
     sets = [frozenset(Fingerprint(each) for each in names) for names in data["sets"]]
     return {
         IntegrationKey(key): Sent(
@@ -290,6 +288,8 @@ def _log(data: Mapping[str, Any]) -> dict[IntegrationKey, Sent]:
             at=parse_time(entry["at"]),
             seq=entry["seq"],
             notification_id=entry["id"],
+            step=entry.get("step", newest_step),
+            standing=entry.get("standing", 0),
         )
         for key, entry in data["entries"].items()
     }
@@ -317,7 +317,7 @@ def _group(head: Item, log: Mapping[str, Any]) -> Group:
         seq=head.get("seq", 0),
         next_flush_at=parse_time(head["next_flush_at"]) if "next_flush_at" in head else None,
         look_at=parse_time(head["look_at"]) if "look_at" in head else None,
-        sent=_log(log),
+        sent=_log(log, newest_step=max(head.get("escalated", {}).values(), default=0)),
         muted=_mutes(log),
         escalated=head.get("escalated", {}),
         incident=IncidentId(head["incident"]) if "incident" in head else None,
@@ -405,10 +405,13 @@ def _outbox_item(pk: str, notification: Notification, *, now: datetime) -> Item:
     return _pending(pk, notification.seq, notification.key, OutboxKind.NOTIFICATION, notification.id, now=now)
 
 
-def _escalation_item(pk: str, flush: Flush, *, now: datetime) -> Item:
-    assert flush.opened is not None  # the caller's condition
-    key = IntegrationKey("escalation")
-    return _pending(pk, flush.group.seq, key, OutboxKind.ESCALATION, flush.opened.id, now=now)
+def start_action(group: GroupId, incident: Incident, *, seq: int, now: datetime) -> dict[str, Any]:
+    """Return the write that has an incident's state machine started."""
+    key = IntegrationKey(f"escalation/{incident.climb}")
+    item = _pending(
+        partition(group), seq, key, OutboxKind.ESCALATION, execution_name(incident.id, incident.climb), now=now
+    )
+    return put_action(item)
 
 
 def _pending(pk: str, seq: int, integration: IntegrationKey, kind: OutboxKind, subject: str, *, now: datetime) -> Item:

@@ -1,17 +1,25 @@
-"""An incident as items of the table, and the writes that change it."""
+"""An incident as items of the table, and the writes that change it.
+
+What an incident has had from the start has an attribute each; the rest of it is one JSON text, so that an item which an
+older version wrote is read with its defaults.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from ...core.escalation import Incident, IncidentId, IncidentState, Step
-from ...core.notifications import format_time, parse_time
+from ...core.incidents import Change, Counts, Event, Incident, IncidentId, IncidentState, Page, Source
+from ...core.notifications import encode, format_time, parse_time
+from ...core.policies import Step, Terms
 from ...core.routing import GroupId
 from .table import Item, at_version, epoch, put_action, sortable
 
 HEAD = "head"
+EVENT = "event#"
 KEPT_FOR = timedelta(days=365)
 
 
@@ -20,22 +28,39 @@ def partition(incident: IncidentId) -> str:
 
 
 def save_actions(incident: Incident, *, now: datetime) -> list[dict[str, Any]]:
-    """Return the writes of an incident under the version that was read, with the event that tells of the change."""
-    written = replace(incident, version=incident.version + 1)
-    event: Item = {
+    """Return the writes of an incident under the version that was read, with the events that tell of the change."""
+    written = replace(incident, version=incident.version + 1, news=())
+    events = [_event_item(written, event, number, now=now) for number, event in enumerate(incident.news)]
+    return [put_action(_item(written, now=now), at_version(incident.version)), *map(put_action, events)]
+
+
+def _event_item(incident: Incident, event: Event, number: int, *, now: datetime) -> Item:
+    return {
         "pk": partition(incident.id),
-        "sk": f"event#{sortable(now)}#{written.version:06d}",
+        "sk": f"{EVENT}{sortable(now)}#{incident.version:06d}#{number:03d}",
+        "at": format_time(event.at),
+        "change": event.change.value,
         "state": incident.state.value,
-        "steps_done": incident.steps_done,
-        "by": incident.changed_by,
-        "comment": incident.comment,
+        "by": event.by,
+        "source": event.source.value,
+        "said": event.said,
+        "comment": event.comment,
         "expires_at": epoch(now + KEPT_FOR),
     }
-    return [put_action(_item(written, now=now), at_version(incident.version)), put_action(event)]
+
+
+def event_from(item: Item) -> Event:
+    return Event(
+        at=parse_time(item["at"]),
+        change=Change(item["change"]),
+        by=item["by"],
+        source=Source(item["source"]),
+        said=item["said"],
+        comment=item["comment"],
+    )
 
 
 def _item(incident: Incident, *, now: datetime) -> Item:
-    is_over = incident.state is IncidentState.RESOLVED
     return {
         "pk": partition(incident.id),
         "sk": HEAD,
@@ -43,9 +68,7 @@ def _item(incident: Incident, *, now: datetime) -> Item:
         "group": incident.group,
         "receiver": incident.receiver,
         "policy": incident.policy,
-        "steps": [
-            {"after_seconds": step.after.total_seconds(), "receivers": list(step.receivers)} for step in incident.steps
-        ],
+        "steps": [_step_item(step) for step in incident.steps],
         "title": incident.title,
         "severity": incident.severity,
         "opened_at": format_time(incident.opened_at),
@@ -55,24 +78,117 @@ def _item(incident: Incident, *, now: datetime) -> Item:
         "changed_by": incident.changed_by,
         "comment": incident.comment,
         "version": incident.version,
-        "expires_at": epoch(now + KEPT_FOR) if is_over else None,
+        "more": encode(_more(incident)),
+        "expires_at": epoch(now + KEPT_FOR) if incident.is_over else None,
+    }
+
+
+def _step_item(step: Step) -> Item:
+    whole = {**asdict(step), "after": None, "after_seconds": step.after.total_seconds()}
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in whole.items() if value or value == 0
+    }
+
+
+def _more(incident: Incident) -> dict[str, Any]:
+    terms, counts = incident.terms, incident.counts
+    return {
+        "terms": {
+            **asdict(terms),
+            "repeat_after": terms.repeat_after.total_seconds(),
+            "ack_timeout": terms.ack_timeout.total_seconds() if terms.ack_timeout else None,
+            "reminder": terms.reminder.total_seconds() if terms.reminder else None,
+        },
+        "owner": incident.owner,
+        "until": _text(incident.until),
+        "is_reminded": incident.is_reminded,
+        "floor": incident.floor,
+        "direct": incident.direct,
+        "turn": incident.turn,
+        "position": incident.position,
+        "turn_at": _text(incident.turn_at),
+        "reached": list(incident.reached),
+        "climb": incident.climb,
+        "pending": [{**asdict(page), "at": format_time(page.at)} for page in incident.pending],
+        "counts": {
+            "fired": counts.fired,
+            "first_at": _text(counts.first_at),
+            "last_at": _text(counts.last_at),
+            "last_value": None if counts.last_value is None else repr(counts.last_value),
+        },
+        "source": incident.source.value,
+        "said": incident.said,
+        "standing": incident.standing,
     }
 
 
 def incident_from(item: Item) -> Incident:
+    """Return the incident of an item; one of an older version has its position where its steps were counted."""
+    more: Mapping[str, Any] = json.loads(item["more"]) if "more" in item else {"position": item["steps_done"]}
+    counts = more.get("counts", {})
     return Incident(
         id=IncidentId(item["id"]),
         group=GroupId(item["group"]),
         receiver=item["receiver"],
         policy=item["policy"],
-        steps=tuple(Step(timedelta(seconds=step["after_seconds"]), tuple(step["receivers"])) for step in item["steps"]),
+        steps=tuple(_step(step) for step in item["steps"]),
         title=item["title"],
         severity=item["severity"],
         opened_at=parse_time(item["opened_at"]),
+        terms=_terms(more["terms"]) if "terms" in more else Terms(),
         state=IncidentState(item["state"]),
+        owner=more.get("owner", item["changed_by"]),
+        until=_time(more.get("until")),
+        is_reminded=more.get("is_reminded", False),
         steps_done=item["steps_done"],
+        floor=more.get("floor", 0),
+        direct=more.get("direct", 0),
+        turn=more.get("turn", 0),
+        position=more["position"],
+        turn_at=_time(more.get("turn_at")),
+        reached=tuple(more.get("reached", ())),
+        climb=more.get("climb", 0),
+        pending=tuple(Page(**{**page, "at": parse_time(page["at"])}) for page in more.get("pending", ())),
+        counts=Counts(
+            counts.get("fired", 0),
+            _time(counts.get("first_at")),
+            _time(counts.get("last_at")),
+            None if counts.get("last_value") is None else float(counts["last_value"]),
+        ),
         changed_at=parse_time(item["changed_at"]) if "changed_at" in item else None,
         changed_by=item["changed_by"],
+        source=Source(more.get("source", Source.API)),
         comment=item["comment"],
+        said=more.get("said", ""),
+        standing=more.get("standing", 0),
         version=item["version"],
     )
+
+
+def _step(item: Mapping[str, Any]) -> Step:
+    lists = ("receivers", "users", "schedules", "during", "severities")
+    return Step(
+        timedelta(seconds=item["after_seconds"]),
+        **{name: tuple(item.get(name, ())) for name in lists},
+        is_important=item.get("is_important", False),
+    )
+
+
+def _terms(data: Mapping[str, Any]) -> Terms:
+    return Terms(
+        repeat=data["repeat"],
+        repeat_after=timedelta(seconds=data["repeat_after"]),
+        ack_timeout=timedelta(seconds=data["ack_timeout"]) if data["ack_timeout"] else None,
+        reminder=timedelta(seconds=data["reminder"]) if data["reminder"] else None,
+        is_acknowledgeable=data["is_acknowledgeable"],
+        reopens=data["reopens"],
+        fallback=tuple(data["fallback"]),
+    )
+
+
+def _text(instant: datetime | None) -> str | None:
+    return format_time(instant) if instant else None
+
+
+def _time(text: str | None) -> datetime | None:
+    return parse_time(text) if text else None

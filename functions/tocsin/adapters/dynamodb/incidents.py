@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from ...core.escalation import Incident, IncidentId
-from .groups import escalate_action
-from .incident_items import HEAD, incident_from, partition, save_actions
+from ...core.incidents import Event, Incident, IncidentId
+from .groups import escalate_action, start_action
+from .incident_items import EVENT, HEAD, event_from, incident_from, partition, save_actions
 from .table import Table, stored
 
 
@@ -22,9 +22,17 @@ class DynamoIncidents:
         item = self._table.get(partition(incident), HEAD)
         return incident_from(item) if item else None
 
+    @stored
+    def load_events(self, incident: IncidentId) -> Sequence[Event]:
+        return [event_from(item) for item in self._table.query(partition(incident), prefix=EVENT)]
+
     def save_incident(self, incident: Incident, *, now: datetime) -> None:
         self._table.transact(save_actions(incident, now=now))
 
-    def escalate(self, incident: Incident, receivers: Mapping[str, int], *, now: datetime) -> None:
-        write = escalate_action(incident.group, receivers, now=now)
-        self._table.transact([*save_actions(incident, now=now), write])
+    def escalate(
+        self, incident: Incident, receivers: Mapping[str, int], *, starts: bool = False, now: datetime
+    ) -> None:
+        actions = [*save_actions(incident, now=now), escalate_action(incident.group, receivers, now=now)]
+        if starts:
+            actions.append(start_action(incident.group, incident, seq=int(now.timestamp() * 1000), now=now))
+        self._table.transact(actions)

@@ -1,0 +1,384 @@
+"""Incidents: what is open for a group that an escalation policy applies to, who has it, and what happened to it.
+
+An incident is open, acknowledged, snoozed (until a time), suppressed (by a silence on exactly its group), and at last
+resolved or expired. Each change is an event with who, when, from where and why. What is not legal changes nothing and
+says why.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import NewType
+
+from .alerts import Alert
+from .policies import NO_TERMS, Step, Terms
+from .routing import GroupId
+
+IncidentId = NewType("IncidentId", str)
+
+
+class Source(StrEnum):
+    """From where an incident was changed."""
+
+    API = "api"
+    CLI = "cli"
+    SLACK = "slack"
+    PAGERDUTY = "pagerduty"
+    EMAIL = "email"
+    SMS = "sms"
+    SYSTEM = "tocsin"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: the name of a user where one is known, or what the place they act from calls them."""
+
+    name: str
+    source: Source = Source.API
+
+
+SYSTEM = Actor("tocsin", Source.SYSTEM)  # who acts where no person does
+
+
+class IncidentState(StrEnum):
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    SNOOZED = "snoozed"
+    SUPPRESSED = "suppressed"
+    RESOLVED = "resolved"
+    EXPIRED = "expired"
+
+
+OVER = frozenset({IncidentState.RESOLVED, IncidentState.EXPIRED})
+# Nobody is told again of what fires: somebody has it, or asked for quiet.
+QUIET = frozenset({IncidentState.ACKNOWLEDGED, IncidentState.SNOOZED, IncidentState.SUPPRESSED})
+
+
+class Change(StrEnum):
+    """What an event tells of."""
+
+    OPENED = "opened"
+    ACKNOWLEDGED = "acknowledged"
+    REMINDED = "reminded"
+    SNOOZED = "snoozed"
+    SUPPRESSED = "suppressed"
+    REOPENED = "reopened"
+    STEP = "step taken"
+    SKIPPED = "step skipped"
+    REPEATED = "steps begin again"
+    ESCALATED = "escalated by hand"
+    REASSIGNED = "reassigned"
+    POLICY = "policy changed"
+    NOTE = "note"
+    RESOLVED = "resolved"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened to an incident: `said` is a sentence for people, `comment` a person's own words."""
+
+    at: datetime
+    change: Change
+    by: str
+    source: Source
+    said: str
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Somebody who is told at `at` while the incident is open: a receiver, or a user by their own rules."""
+
+    at: datetime
+    step: int
+    receiver: str = ""
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How often alerts of the group began to fire while it was open, when first and last, and the last one's value."""
+
+    fired: int = 0
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    last_value: float | None = None
+
+
+NOTHING_COUNTED = Counts()
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """What is open for a group.
+
+    `steps_done` counts the steps that were taken or skipped since it opened; `position` says how many of those of the
+    present turn, `turn` which repetition it is, `turn_at` when it began and `reached` whom it has told; what was
+    reached by steps up to `floor` belongs to a climb that is over. Whom `direct` reached is told though somebody has
+    it. `climb` numbers the state machine's executions: one with an older number stops. `until` is when an
+    acknowledgement, a snooze or a suppression ends. `standing` counts the changes that are shown to those who follow
+    it; `news` holds the events that are not written down yet.
+    """
+
+    id: IncidentId
+    group: GroupId
+    receiver: str
+    policy: str
+    steps: tuple[Step, ...]
+    title: str
+    severity: str
+    opened_at: datetime
+    terms: Terms = NO_TERMS
+    state: IncidentState = IncidentState.OPEN
+    owner: str = ""
+    until: datetime | None = None
+    is_reminded: bool = False
+    steps_done: int = 0
+    floor: int = 0
+    direct: int = 0
+    turn: int = 0
+    position: int = 0
+    turn_at: datetime | None = None
+    reached: tuple[str, ...] = ()
+    climb: int = 0
+    pending: tuple[Page, ...] = ()
+    counts: Counts = NOTHING_COUNTED
+    changed_at: datetime | None = None
+    changed_by: str = ""
+    source: Source = Source.SYSTEM
+    comment: str = ""
+    said: str = ""
+    standing: int = 0
+    version: int = 0
+    news: tuple[Event, ...] = field(default=(), compare=False)
+
+    @property
+    def began_at(self) -> datetime:
+        """Return when the present turn of the steps began."""
+        return self.turn_at or self.opened_at
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in OVER
+
+    def due_at(self, position: int) -> datetime:
+        """Return when a step of the present turn is due."""
+        return self.began_at + self.steps[position].after
+
+
+def incident_id(group: GroupId, opened_at: datetime) -> IncidentId:
+    """Return the id of the incident that a group opens at an instant; it names the escalation's execution too."""
+    digest = hashlib.sha256(f"{group}\0{opened_at.isoformat()}".encode()).hexdigest()[:16]
+    return IncidentId(f"inc-{digest}")
+
+
+def execution_name(incident: IncidentId, climb: int) -> str:
+    """Return the name of the execution that an incident's climb has; the first bears the incident's own."""
+    return f"{incident}-{climb}" if climb else incident
+
+
+def read_execution_name(name: str) -> tuple[IncidentId, int]:
+    """Return the incident and the climb that `execution_name` named."""
+    prefix, digest, *climb = name.split("-")
+    return IncidentId(f"{prefix}-{digest}"), int(climb[0]) if climb else 0
+
+
+class Refusal(StrEnum):
+    """Why an incident does not change."""
+
+    ALREADY = "already acknowledged"
+    OVER = "already resolved"
+    NOT_ACKNOWLEDGEABLE = "its escalation policy lets nobody acknowledge it"
+    NO_TIME = "the time is not in the future"
+    NO_USER = "there is no such user"
+    NO_COMMENT = "there is nothing in the note"
+
+
+def acknowledge(incident: Incident, *, by: Actor, comment: str = "", now: datetime) -> Incident | Refusal:
+    """Return the acknowledged incident, or why nothing changes; the first one to acknowledge has it."""
+    if incident.is_over:
+        return Refusal.OVER
+    if incident.state is IncidentState.ACKNOWLEDGED:
+        return Refusal.ALREADY
+    if not incident.terms.is_acknowledgeable:
+        return Refusal.NOT_ACKNOWLEDGEABLE
+    return _owned(_change(incident, Change.ACKNOWLEDGED, by, "Acknowledged", comment, now=now), by.name, now=now)
+
+
+def resolve(incident: Incident, *, by: Actor, comment: str = "", now: datetime) -> Incident | Refusal:
+    """Return the incident as a person closes it, or as its group ends; or why nothing changes."""
+    if incident.is_over:
+        return Refusal.OVER
+    return _closed(_change(incident, Change.RESOLVED, by, "Resolved", comment, now=now), IncidentState.RESOLVED)
+
+
+def expire(incident: Incident, *, now: datetime) -> Incident | Refusal:
+    """Return the incident as it ends when nobody speaks of its alerts any more."""
+    if incident.is_over:
+        return Refusal.OVER
+    after = _change(incident, Change.EXPIRED, SYSTEM, "Expired", "its alerts' source has stopped", now=now)
+    return _closed(after, IncidentState.EXPIRED)
+
+
+def snooze(incident: Incident, *, by: Actor, until: datetime, comment: str = "", now: datetime) -> Incident | Refusal:
+    """Return the incident that nobody is told of again until a time."""
+    after = _quiet(incident, IncidentState.SNOOZED, Change.SNOOZED, by, until, comment, now=now)
+    return after if isinstance(after, Refusal) else replace(after, owner=by.name)
+
+
+def suppress(incident: Incident, *, by: Actor, until: datetime, comment: str = "", now: datetime) -> Incident | Refusal:
+    """Return the incident whose group is silenced until a time; the silence is the caller's."""
+    return _quiet(incident, IncidentState.SUPPRESSED, Change.SUPPRESSED, by, until, comment, now=now)
+
+
+def escalate(incident: Incident, *, by: Actor, comment: str = "", now: datetime) -> Incident | Refusal:
+    """Return the incident with its next step due now; where every step was taken, the first is next."""
+    if incident.is_over:
+        return Refusal.OVER
+    after = _change(incident, Change.ESCALATED, by, "Escalated", comment, now=now)
+    if after.position < len(after.steps):
+        after = replace(after, turn_at=now - after.steps[after.position].after)
+        return replace(after, state=IncidentState.OPEN, owner="", until=None, climb=after.climb + 1)
+    return _climb_anew(after, now=now)
+
+
+def reassign(incident: Incident, *, by: Actor, to: str, comment: str = "", now: datetime) -> Incident | Refusal:
+    """Return the incident in another user's hands, who is told at once."""
+    if incident.is_over:
+        return Refusal.OVER
+    if not incident.terms.is_acknowledgeable:
+        return Refusal.NOT_ACKNOWLEDGEABLE
+    after = _owned(_change(incident, Change.REASSIGNED, by, f"Handed to {to}", comment, now=now), to, now=now)
+    # A step of its own, so that they are told though an earlier one has reached them.
+    return replace(_call(after, to, now=now), climb=incident.climb + 1)
+
+
+def note(incident: Incident, *, by: Actor, comment: str, now: datetime) -> Incident | Refusal:
+    """Return the incident with a person's words added; one that is over takes them too."""
+    if not comment:
+        return Refusal.NO_COMMENT
+    return _shown(add(incident, Change.NOTE, by, _phrase("Note", by), comment, now=now), comment=comment)
+
+
+def reopen(incident: Incident, why: str, *, now: datetime) -> Incident:
+    """Return the incident climbing anew from its first step: what was to keep it quiet is over."""
+    return _climb_anew(_change(incident, Change.REOPENED, SYSTEM, f"Open again: {why}", "", now=now), now=now)
+
+
+def remind(incident: Incident, *, now: datetime) -> Incident:
+    """Return the incident whose owner is told that the acknowledgement ends soon."""
+    assert incident.until is not None  # what has no end is not reminded of
+    said = f"The acknowledgement by {incident.owner} ends at {_at(incident.until)}: what fires then escalates again"
+    after = add(incident, Change.REMINDED, SYSTEM, said, "", now=now)
+    return _shown(_call(replace(after, is_reminded=True), incident.owner, now=now), said=said)
+
+
+def add(incident: Incident, change: Change, by: Actor, said: str, comment: str = "", *, now: datetime) -> Incident:
+    """Return the incident with an event to write down."""
+    event = Event(now, change, by.name, by.source, said, comment)
+    return replace(incident, news=(*incident.news, event))
+
+
+def count(incident: Incident, firing: list[Alert]) -> Incident:
+    """Return the incident with the alerts counted that began to fire since it was counted last."""
+    before = incident.counts
+    last_at = before.last_at
+    fresh = [alert for alert in firing if last_at is None or alert.starts_at > last_at]
+    if not fresh:
+        return incident
+    newest = max(fresh, key=lambda alert: alert.starts_at)
+    first_at = before.first_at or min(alert.starts_at for alert in fresh)
+    counts = Counts(before.fired + len(fresh), first_at, newest.starts_at, newest.value)
+    return replace(incident, counts=counts)
+
+
+def has_expired(alert: Alert) -> bool:
+    """Say whether an alert ended because nobody spoke of it any more, and not because somebody said so."""
+    return alert.ends_at is not None and alert.ends_at > alert.updated_at
+
+
+def _call(incident: Incident, user: str, *, now: datetime) -> Incident:
+    """Return the incident with a user to be told now, whoever has it; it counts as a step, so that they are."""
+    number = incident.steps_done + 1
+    page = Page(now, number, user=user)
+    return replace(incident, steps_done=number, direct=number, pending=(*incident.pending, page))
+
+
+def _quiet(
+    incident: Incident, state: IncidentState, change: Change, by: Actor, until: datetime, comment: str, *, now: datetime
+) -> Incident | Refusal:
+    if incident.is_over:
+        return Refusal.OVER
+    if until <= now:
+        return Refusal.NO_TIME
+    if not incident.terms.is_acknowledgeable:
+        return Refusal.NOT_ACKNOWLEDGEABLE
+    word = state.value.capitalize()
+    after = _change(incident, change, by, word, comment, f" until {_at(until)}", now=now)
+    return replace(after, state=state, owner="", until=until, is_reminded=True, pending=(), climb=after.climb + 1)
+
+
+def _owned(incident: Incident, owner: str, *, now: datetime) -> Incident:
+    """Return the incident acknowledged; where that ends, an execution waits for it."""
+    timeout = incident.terms.ack_timeout
+    return replace(
+        incident,
+        state=IncidentState.ACKNOWLEDGED,
+        owner=owner,
+        until=now + timeout if timeout else None,
+        is_reminded=False,
+        pending=(),
+        climb=incident.climb + (1 if timeout else 0),
+    )
+
+
+def _closed(incident: Incident, state: IncidentState) -> Incident:
+    return replace(incident, state=state, until=None, pending=())
+
+
+def _climb_anew(incident: Incident, *, now: datetime) -> Incident:
+    return replace(
+        incident,
+        state=IncidentState.OPEN,
+        owner="",
+        until=None,
+        is_reminded=False,
+        floor=incident.steps_done,
+        turn=0,
+        position=0,
+        turn_at=now,
+        reached=(),
+        pending=(),
+        climb=incident.climb + 1,
+    )
+
+
+def _change(
+    incident: Incident, change: Change, by: Actor, word: str, comment: str, more: str = "", *, now: datetime
+) -> Incident:
+    """Return the incident with a change of its standing: who made it, what is said of it, the event."""
+    said = _phrase(word, by) + more
+    after = add(incident, change, by, said, comment, now=now)
+    after = replace(after, changed_at=now, changed_by=by.name, source=by.source)
+    return _shown(after, said=said, comment=comment)
+
+
+def _shown(incident: Incident, *, said: str | None = None, comment: str = "") -> Incident:
+    """Return the incident with something new for those who follow it."""
+    said = incident.news[-1].said if said is None else said
+    return replace(incident, said=said, comment=comment, standing=incident.standing + 1)
+
+
+def _phrase(word: str, by: Actor) -> str:
+    """Return a phrase such as `Acknowledged by ann (slack)`; what nobody did is said without a name."""
+    if by.source is Source.SYSTEM:
+        return word
+    return f"{word} by {by.name}" + ("" if by.source is Source.API else f" ({by.source.value})")
+
+
+def _at(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
