@@ -82,6 +82,11 @@ def test_turns_of_their_own_lengths():
     ]
 
 
+def test_turns_of_their_own_lengths_begin_before_a_start_that_is_no_handoff():
+    primary = layer('turns: [{user: ann, for: 1d}, {user: bob, for: 2d}], start: "2026-01-05T08:00", handoff: 09:00')
+    assert said(primary, "2026-01-05T00:00", "2026-01-06T00:00") == [("01-05T07:00", "ann"), ("01-05T08:00", "bob")]
+
+
 def test_one_user_needs_no_start():
     primary = layer("users: [ann]")
     assert who(primary, utc("1999-01-01T00:00")) == "ann"
