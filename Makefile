@@ -13,7 +13,7 @@ LOCK := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-peers chaos fuzz check up invoke build deploy bench golden lock setup prometheus clean distclean
+.PHONY: help demo test test-peers chaos fuzz check up invoke build deploy bench golden pictures lock setup prometheus clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ bench: $(READY) prometheus ## Count calls and units of a tick, measure cold star
 golden: $(READY) prometheus ## Rewrite the golden files; then read the diff
 	GOLDEN=1 $(BIN)/pytest -q --ignore=tests/stack
 	git --no-pager diff --stat -- tests
+
+pictures: $(READY) ## Take docs/pictures anew, with Chromium; then look at them
+	@$(BIN)/python -m dev.pictures
 
 lock: .venv-lock/.ready ## Pin the dependencies anew; UPGRADE=--upgrade takes newer ones
 	@$(LOCK) requirements/dev.in --output-file requirements/dev.txt

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from html import escape
 
-from ..core.action_links import settings_of
+from ..core.action_links import LinkSettings, settings_of
 from ..core.alerts import Alert, Status
 from ..core.links import back_link
 from ..core.notifications import Notification
@@ -124,9 +124,14 @@ def _acknowledge(notification: Notification) -> str:
         f'<td align="center" bgcolor="#1f6f43" style="border-radius:8px"><a href="{escape(url)}" style="display:block;'
         "padding:13px 16px;color:#ffffff;font-size:17px;line-height:22px;font-weight:700;text-decoration:none;"
         f'border-radius:8px">Acknowledge</a></td></tr></table><div style="{_MUTED};margin-top:8px">'
-        f"Asks once more before it does. Whoever has this mail can use it, for {duration_text(links.valid_for)}."
+        f"A page asks once more before anything happens. Whoever has this mail can use it for {_good_for(links)}."
         "</div></div>"
     )
+
+
+def _good_for(links: LinkSettings) -> str:
+    hours, rest = divmod(links.valid_for, timedelta(hours=1))
+    return plural(hours, "hour") if not rest and hours <= 48 else duration_text(links.valid_for)
 
 
 def _why(notification: Notification) -> str:
