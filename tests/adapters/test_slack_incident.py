@@ -33,7 +33,7 @@ SLACK = Kind.SLACK
 STANDINGS = {
     "open": Standing("open", said="Open again: the acknowledgement by ann has ended", number=4),
     "acknowledged": Standing(
-        "acknowledged", "ann", "ann", "slack", "looking <at> it", "Acknowledged by ann (slack)", number=1
+        "acknowledged", "ann", "ann", "slack", "rolling back & watching", "Acknowledged by ann (slack)", number=1
     ),
     "snoozed": Standing("snoozed", "ann", "ann", "cli", "", "Snoozed by ann (cli) until 2026-11-20 05:00 UTC"),
     "suppressed": Standing(
@@ -63,6 +63,14 @@ def test_golden(name: str) -> None:
     payload = render(standing(name), by_app=True)
     assert check_slack(encode(payload))[1] == []
     assert_golden_json(f"slack/incident_{name}.json", {"message": payload, "thread": news(standing(name))})
+
+
+def test_what_is_over_has_no_buttons_and_says_how_it_ended() -> None:
+    over = notification(SLACK, alert(resolved=True), reason=Reason.ALL_RESOLVED, settings=APP)
+    given_ = replace(over, standing=Standing("resolved", "ann", "tocsin", "tocsin", said="Resolved", number=2))
+    payload = render(given_, by_app=True)
+    assert check_slack(encode(payload))[1] == []
+    assert_golden_json("slack/incident_over.json", {"message": payload, "thread": news(given_)})
 
 
 def test_what_is_new_has_buttons() -> None:

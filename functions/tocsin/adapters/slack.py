@@ -19,7 +19,7 @@ from typing import Any
 
 from ..core.alerts import Alert, Status
 from ..core.links import back_link
-from ..core.notifications import Notification
+from ..core.notifications import Notification, Reason
 from ..core.slack import BUTTONS
 from ..core.wording import (
     Facts,
@@ -42,8 +42,8 @@ from . import slack_app, slack_attachment
 from .channel import Channel, Outlets
 from .http import Response, refused
 from .plain import Plain, degraded
-from .slack_buttons import Block, buttons
-from .slack_news import standing_blocks
+from .slack_buttons import Block, buttons, runbook
+from .slack_news import standing_blocks, standing_lines
 from .slack_text import escape, mrkdwn, section, units
 from .texts import Texts
 
@@ -117,7 +117,8 @@ def _message(notification: Notification, tone: str, actions: list[Block]) -> dic
     link = back_link(notification)
     shown = escape(heading, TITLE_LENGTH)
     top = section(f"*<{_url(link)}|{shown.replace('|', '¦')}>*" if link else f"*{shown}*")
-    attachments, left_out = _attachments(notification)
+    # What a button leads to needs no link beside it.
+    attachments, left_out = _attachments(notification, without=runbook(notification) if actions else None)
     footer = _footer(notification, left_out + notification.truncated, has_buttons=bool(actions))
     if not attachments:
         attachments = [_attachment(notification.severity, notification.status, [])]
@@ -128,14 +129,14 @@ def _message(notification: Notification, tone: str, actions: list[Block]) -> dic
     return {"text": _fallback(notification, heading), "blocks": blocks, "attachments": attachments}
 
 
-def _attachments(notification: Notification) -> tuple[list[dict[str, Any]], int]:
+def _attachments(notification: Notification, *, without: str | None) -> tuple[list[dict[str, Any]], int]:
     """Return what fires and what is resolved, as far as there is room, and how many alerts there was none for."""
     now, budget = notification.created_at, MESSAGE_LENGTH
     burning, over = firing(notification), resolved(notification)
     kept: dict[Status, list[Block]] = {Status.FIRING: [], Status.RESOLVED: []}
     shown = 0
     for alert in (*burning, *over):
-        blocks = list(_alert_blocks(alert, now=now))
+        blocks = list(_alert_blocks(alert, now=now, without=without))
         budget -= sum(_length(block) for block in blocks)
         count = sum(len(each) for each in kept.values()) + len(blocks)
         if shown and (budget < 0 or count > BLOCKS):
@@ -150,14 +151,14 @@ def _attachment(severity: str, status: Status, blocks: list[Block]) -> dict[str,
     return {"color": colour(severity, status), "blocks": blocks}
 
 
-def _alert_blocks(alert: Alert, *, now: datetime) -> Iterator[Block]:
+def _alert_blocks(alert: Alert, *, now: datetime, without: str | None) -> Iterator[Block]:
     said = facts(alert, now=now)
     block = section("\n".join(_alert_lines(said)))
     fields = _fields(said)
     if fields:
         block["fields"] = fields
     yield block
-    links = [f"<{_url(link.url)}|{link.label}>" for link in said.links]
+    links = [f"<{_url(link.url)}|{link.label}>" for link in said.links if link.url != without]
     elements = [mrkdwn(link) for link in links if len(link) <= LINK_LENGTH]
     if elements:
         yield {"type": "context", "elements": elements}
@@ -186,7 +187,9 @@ def _fields(said: Facts) -> list[Block]:
 
 
 def _footer(notification: Notification, left_out: int, *, has_buttons: bool) -> Block:
-    lines = [f"*Why:* {escape(why(notification), 300)} · *Severity:* {escape(one_line(notification.severity), 60)}"]
+    lines = [f"*Severity:* {escape(one_line(notification.severity), 60)}"]
+    if not standing_lines(notification) or notification.reason is not Reason.UPDATE:
+        lines[0] = f"*Why:* {escape(why(notification), 300)} · {lines[0]}"
     if left_out:
         lines.insert(0, f"*… and {plural(left_out, 'more alert')} not shown here*")
     command = acknowledgement(notification)
