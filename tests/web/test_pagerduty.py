@@ -262,15 +262,33 @@ def test_what_happened_before_it_was_escalated_by_hand_is_stale(line: Line) -> N
     assert counted(line) == {"stale": 1}
 
 
+def test_what_happened_before_it_was_snoozed_is_stale(line: Line) -> None:
+    content = acknowledged(line).body
+    line.world.advance(minutes=1)
+    line.world.act(Verb.SNOOZE, minutes=60)
+    assert send(line, content, good(content)) == 202
+    assert state(line) is IncidentState.SNOOZED
+    assert counted(line) == {"stale": 1}
+
+
 def test_what_pagerduty_tells_late_and_in_order_is_all_done(line: Line) -> None:
-    acknowledge = acknowledged(line)
+    acknowledged(line)
+    line.there.note(line.incident, "it is the cable", by=ANN)
     line.there.resolve(line.incident, by=ANN)
-    resolve = line.there._queue[1][1]
     line.world.advance(minutes=10)
-    for webhook in (acknowledge, resolve):
+    for _, webhook in list(line.there._queue):
         assert send(line, webhook.body, good(webhook.body), webhook.id) == 202
     assert state(line) is IncidentState.RESOLVED
+    assert "it is the cable" in [each.comment for each in line.world.store.load_events(line.world.incident().id)]
     assert counted(line) == {}
+
+
+def test_what_failed_is_taken_at_once_when_it_comes_again(line: Line) -> None:
+    content = acknowledged(line).body
+    line.failing = [{"desk": replace(api_of(line.world).desk, groups=Without(line.world.store, "load_group"))}]
+    assert send(line, content, good(content)) == 503
+    assert send(line, content, good(content)) == 202
+    assert state(line) is IncidentState.ACKNOWLEDGED
 
 
 def test_while_one_does_it_another_is_told_to_come_again(line: Line) -> None:

@@ -17,7 +17,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from .incidents import Incident, IncidentState, Source
+from .incidents import Incident, IncidentState
 from .json_text import JsonError, read_json
 from .notifications import parse_time
 from .routing import GroupId
@@ -136,17 +136,15 @@ def meaning(event: PagerdutyEvent) -> Meaning:
 def is_stale(event: PagerdutyEvent, incident: Incident) -> bool:
     """Say whether an event is older than what is known of the incident, which it must not undo.
 
-    The incident may be a later one of the same group, whose key is the same there. PagerDuty keeps its own events in
-    order; what was said elsewhere since counts more, except that what somebody has can still be resolved.
+    The incident may be a later one of the same group, whose key is the same there. What was said elsewhere since counts
+    more; but what somebody has or keeps quiet can still be resolved, and a note undoes nothing.
     """
     if event.occurred_at < incident.opened_at:
         return True
-    if incident.changed_at is None or incident.source is Source.PAGERDUTY:
+    what = meaning(event)
+    if what is Meaning.NOTE or (what is Meaning.RESOLVE and incident.state is not IncidentState.OPEN):
         return False
-    is_taken = incident.state is not IncidentState.OPEN
-    if is_taken and meaning(event) is Meaning.RESOLVE:
-        return False
-    return event.occurred_at < incident.changed_at
+    return incident.changed_at is not None and event.occurred_at < incident.changed_at
 
 
 def said(event: PagerdutyEvent) -> str:
