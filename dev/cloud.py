@@ -33,7 +33,7 @@ from moto.sqs.models import Queue, sqs_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from werkzeug.serving import make_server
 
-from dev import expand, locks, resources, waits
+from dev import costs, expand, locks, resources, waits
 from dev.calls import Call, Calls
 from dev.emulator import Invocation
 
@@ -155,6 +155,7 @@ class Cloud:
     def _serve(self) -> None:
         moto_api_backend.reset()
         self._undo.callback(moto_api_backend.reset)
+        costs.install(self._patch)
         locks.install(self._patch)
         waits.install(self._patch)
         self._patch(LambdaFunction, "invoke", _invoking(self._on_invoke))

@@ -17,7 +17,7 @@ from tocsin.core.alerts import Status
 from tocsin.core.inhibition import InhibitRule, InhibitSource
 from tocsin.core.merging import Posted
 from tocsin.core.notifications import Reason
-from tocsin.core.routing import RouteSpec
+from tocsin.core.routing import GroupId, RouteSpec
 from tocsin.errors import ConflictError
 from tocsin.pipeline import evaluate
 from tocsin.pipeline.ingest import CHUNK, Ingester, News, Outcome, Rerouting, ingest
@@ -269,3 +269,23 @@ def test_a_lost_write_is_decided_again(world: World) -> None:
 def test_a_write_that_is_always_lost_is_a_conflict(world: World) -> None:
     with pytest.raises(ConflictError, match="changed 5 times"):
         ingest(ingester(world, Contended(world.store, 99)), [alert(world=world)], now=world.now)
+
+
+def test_a_request_with_many_groups_tells_each_of_them_once_and_only_a_few_once_more(world: World) -> None:
+    groups, of_each = 12, 25
+    told: list[GroupId] = []
+
+    class Counting:
+        def announce(self, group: GroupId, **rest: Any) -> None:
+            told.append(group)
+            world.timers.announce(group, **rest)
+
+    alerts = [alert(f"Storm{number % groups}", world=world, labels={"n": str(number)}) for number in range(300)]
+    outcome = ingest(ingester(world, timers=Counting()), alerts, now=world.now)
+    assert outcome.news == {News.FIRST: groups * of_each}
+    chunks = groups * of_each // CHUNK
+    assert len(set(told)) == groups
+    # Without an order, each chunk would tell all of them.
+    assert len(told) < groups + chunks
+    world.advance(minutes=1)
+    assert sum(len(page.notification.alerts) for page in world.pages) == len(alerts)

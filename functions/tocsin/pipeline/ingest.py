@@ -76,7 +76,7 @@ def ingest(world: Ingester, posted: Sequence[Posted], *, now: datetime, hold: ti
     loaded = world.configurations.current(now=now)
     received, refused = _receive(posted, hold or loaded.configuration.resolve_timeout, now=now)
     counts: dict[News, int] = {}
-    for chunk in _chunks(received):
+    for chunk in _chunks(loaded.configuration, received):
         for news in _take(world, loaded, chunk, now=now):
             counts[news] = counts.get(news, 0) + 1
     _report(world, counts, refused)
@@ -89,7 +89,7 @@ def tell_anew(world: Ingester, loaded: LoadedConfiguration, *, now: datetime) ->
     kept = [each for each in world.ingested.load_ingested(now=now) if each.routes_digest != digest]
     firing = [each.received for each in kept if each.alert.status_at(now) is Status.FIRING]
     known = {each.alert.fingerprint: replace(each, alert=replace(each.alert, updated_at=now)) for each in firing}
-    return sum(len(_take(world, loaded, chunk, now=now)) for chunk in _chunks(known))
+    return sum(len(_take(world, loaded, chunk, now=now)) for chunk in _chunks(loaded.configuration, known))
 
 
 class Rerouting:
@@ -134,10 +134,18 @@ def _receive(
     return received, tuple(refused)
 
 
-def _chunks(received: Mapping[Fingerprint, Received]) -> Iterator[list[Received]]:
+def _chunks(configuration: Configuration, received: Mapping[Fingerprint, Received]) -> Iterator[list[Received]]:
+    """Yield the alerts of a group beside each other: a chunk has few groups to tell, however many there are in all."""
     keys = sorted(received)
+    if len(keys) > CHUNK:
+        keys.sort(key=lambda key: _groups_of(configuration, received[key].alert))
     for start in range(0, len(keys), CHUNK):
         yield [received[key] for key in keys[start : start + CHUNK]]
+
+
+def _groups_of(configuration: Configuration, alert: Alert) -> list[str]:
+    routed = [(alert, receivers) for receivers in receivers_of(configuration, alert.name)]
+    return [placed.identity.id for placed in place(configuration.root, routed)]
 
 
 def _take(world: Ingester, loaded: LoadedConfiguration, received: Sequence[Received], *, now: datetime) -> list[News]:
@@ -218,7 +226,8 @@ def _tell(
     told = [held.get(alert.fingerprint, alert) for alert in alerts]
     keep_inhibitors(world.inhibitors, configuration.inhibit_rules, told, is_rerouted=is_rerouted, now=now)
     routed = ((alert, receivers) for alert in told for receivers in receivers_of(configuration, alert.name))
-    tell_groups(world.timers, world.groups, place(configuration.root, routed), now=now)
+    placed = place(configuration.root, routed)
+    tell_groups(world.timers, world.groups, placed, configuration.policies, now=now)
 
 
 def _held_by_rules(
