@@ -27,7 +27,11 @@ groups:
       - {alert: Fires, expr: fires, labels: {severity: critical}, annotations: {summary: it fires}}
 """
 # What a line hides by its form is no proof that nothing hands it on: here nothing is hidden by its form.
-TOCSIN = "redaction: {kinds: []}\ncooldown: 0s\n"
+TOCSIN = """
+redaction: {kinds: []}
+cooldown: 0s
+pagerduty: {webhook_secrets: ['secret:pagerduty#webhook', 'secret:pagerduty#old-webhook']}
+"""
 FUNCTION_OF = {"slack": "notify_slack", "pagerduty": "notify_pagerduty", "email": "notify_email"}
 BEGIN = START.replace(year=2025)
 
@@ -78,7 +82,12 @@ def secrets(marks: Marks, base: str) -> dict[str, dict[str, str]]:
     key = f"-----BEGIN PRIVATE KEY-----\n{marks('TLS key')}\n-----END PRIVATE KEY-----"
     return {
         "slack": {"hook": f"{base}/services/T0/B0/{marks('slack hook')}", "app": f"xoxb-{marks('slack app')}"},
-        "pagerduty": {"routing": marks("routing key"), "service": marks("service key")},
+        "pagerduty": {
+            "routing": marks("routing key"),
+            "service": marks("service key"),
+            "webhook": marks("PagerDuty's webhook"),
+            "old-webhook": marks("PagerDuty's old webhook"),
+        },
         "email": {"password": marks("mail password", odd=True)},
         "webhook": {
             "hook": f"{base}/hook/{marks('webhook path')}?key={marks('webhook parameter')}",

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
+from dev.pagerduty_account import sign
 from tests.adapters.endpoint import endpoint, vector
 from tests.cli.commands import Shell
 from tests.functions.deployment import reset_powertools
@@ -196,6 +197,25 @@ def test_no_token_is_told_whatever_is_wrong_with_a_request(stack: Stack) -> None
     said = "".join(stack.out)
     assert "request_refused" in said
     assert "tokens_refused" in said
+    assert stack.marks.found_in(stack.everything()) == set()
+
+
+def test_no_webhook_tells_what_it_was_signed_with(stack: Stack) -> None:
+    stack.fire()
+    secret, guess = stack.marks("PagerDuty's webhook"), stack.marks("a wrong webhook secret")
+    event = {"id": "1", "event_type": "incident.acknowledged", "occurred_at": format_time(BEGIN)}
+    for number, content in enumerate((json.dumps({"event": event}).encode(), b"{", b"", b"[" * 100)):
+        signed, forged = sign(content, secret), sign(content, guess)
+        for signature in (signed, forged, f"{forged},{signed}", signed[:-1], secret, f"v1={secret}", ""):
+            headers = {"x-pagerduty-signature": signature, "x-webhook-id": f"{number} {secret}"}
+            stack.run("api", request("POST", "/pagerduty/webhook", content.decode(), **headers, authorization=""))
+    for text in ("{", f'{{"webhook": {{"a": "{secret}"}}}}', f'{{"webhook": "", "x": "{secret}"}}'):
+        stack.manager.put_secret_value(SecretId="marked-pagerduty", SecretString=text)
+        stack._modules.pop("api")
+        stack.run("api", request("POST", "/pagerduty/webhook", "{}", **{"x-pagerduty-signature": sign(b"{}", secret)}))
+    said = "".join(stack.out)
+    for expected in ("forged", "malformed", "replayed", "stale", "pagerduty_secret_unreadable"):
+        assert expected in said
     assert stack.marks.found_in(stack.everything()) == set()
 
 
