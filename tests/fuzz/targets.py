@@ -15,12 +15,15 @@ from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
+from dev.pagerduty_account import sign
 from tests.adapters.scripted import Clock, ScriptedTransport
 from tests.cli.states import burning
+from tests.core.test_pagerduty import body as pagerduty_body
 from tests.fuzz import items, seeds, worlds
 from tests.fuzz.seeds import SHIPPED, cases, chosen, events, files, rule_files, texts_of
 from tests.stories.configurations import configuration, rule
 from tests.stories.world import START, World
+from tests.web.paging import NEW, Line, hears_pagerduty
 from tocsin import config
 from tocsin.adapters.channel import Outlets
 from tocsin.adapters.http import Http, Response
@@ -320,6 +323,42 @@ def _post(path: str) -> Callable[[bytes], None]:
         )
 
     return post
+
+
+@dataclass(slots=True)
+class _Pagerduty:
+    """The door for PagerDuty's webhooks, over an installation that is made anew from time to time."""
+
+    line: Line | None = None
+    asked: int = 0
+
+    def __call__(self, body: bytes, header: str) -> int:
+        if self.line is None or self.asked % 100 == 0:
+            world = burning()
+            world.configure(hears_pagerduty(world.loaded.configuration))
+            self.line = Line(world)
+        self.asked += 1
+        return self.line.post("", {"x-pagerduty-signature": header, "x-webhook-id": str(self.asked)}, body)
+
+
+_pagerduty = _Pagerduty()
+
+
+def pagerduty_webhook(data: bytes) -> None:
+    status = _pagerduty(data, sign(data, NEW))
+    check(status in (202, 400), f"a signed webhook is answered with {status}")
+
+
+def pagerduty_signature(data: bytes) -> None:
+    status = _pagerduty(b"{}", text(data)[:8_000])
+    check(status == 401, f"a stranger is answered with {status}")
+
+
+def _pagerduty_events() -> list[bytes]:
+    (group,) = {each.group for each in burning().store.incidents.values()}
+    key = f"{group}/oncall"
+    kinds = ("acknowledged", "resolved", "reassigned", "triggered")
+    return [*(pagerduty_body(f"incident.{kind}", incident_key=key) for kind in kinds), pagerduty_body("pagey.ping")]
 
 
 def gateway_event(data: bytes) -> None:
@@ -685,6 +724,13 @@ TARGETS: dict[str, Target] = {
         (),
         JSON,
         is_json=True,
+    ),
+    "webhooks of PagerDuty": Target(pagerduty_webhook, _pagerduty_events, (), JSON, is_json=True),
+    "signatures of PagerDuty": Target(
+        pagerduty_signature,
+        lambda: [sign(b"{}", "guess", "another").encode(), b"v1=" + b"0" * 64, b""],
+        (),
+        (b"v1=", b",", b"0" * 64, b"v2=", b" "),
     ),
     "events of the gateway": Target(
         gateway_event, _events("api_list.json", "api_acknowledge.json"), (EventError, ValueError), JSON, is_json=True
