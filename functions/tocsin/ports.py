@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -332,6 +332,17 @@ class Counters(Protocol):
 
     def add(self, name: str, amount: int, *, expires_at: datetime) -> int:
         """Add to a count and return what it is then. Raises StoreError."""
+        ...
+
+
+class Paces(Protocol):
+    """Turns at a distance from each other, for what takes only so much at a time."""
+
+    def reserve(self, name: str, *, every: timedelta, within: timedelta, now: datetime) -> datetime | None:
+        """Take the next turn under a name, and return when it is; None, and no turn, where that is later than `within`.
+
+        Raises StoreError.
+        """
         ...
 
 

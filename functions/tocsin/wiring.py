@@ -29,6 +29,7 @@ from .adapters.dynamodb import (
     DynamoIngested,
     DynamoInhibitors,
     DynamoOverrides,
+    DynamoPaces,
     DynamoReceipts,
     DynamoRules,
     DynamoSilences,
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
         Ingested,
         Inhibitors,
         Log,
+        Overrides,
         Receipts,
         Rules,
         Sender,
@@ -525,6 +527,7 @@ class Application:
             client_config=CLIENT_CONFIG,
             secrets=lambda: self.secrets,
             threads=lambda: self.threads,
+            paces=lambda: DynamoPaces(self.table) if self.settings.get("TOCSIN_TABLE") else None,
             configuration=lambda now: self.configurations.current(now=now).configuration,
             compile_pattern=compile_pattern,
             targets=self.targets,
@@ -576,6 +579,7 @@ class Application:
             inhibitors=self.inhibitors,
             timers=self.timers,
             log=self.log,
+            overrides=self.overrides,
             counters=DynamoCounters(self.table),
             receipts=DynamoReceipts(self.table),
             actions=self.actions,
@@ -607,6 +611,7 @@ def build_api(
     inhibitors: Inhibitors,
     timers: Timers,
     log: Log,
+    overrides: Overrides | None = None,
     counters: Counters | None = None,
     receipts: Receipts | None = None,
     actions: Actions | None = None,
@@ -617,6 +622,7 @@ def build_api(
     """
     from .pipeline.incidents import Desk
     from .pipeline.ingest import Ingester
+    from .pipeline.oncall import Roster
     from .pipeline.silences import Keeper
     from .pipeline.standing import Board
     from .web.limits import read_limits
@@ -649,6 +655,7 @@ def build_api(
         seen=counters,
         receipts=receipts,
         actions=actions,
+        roster=Roster(configurations, overrides, log) if overrides is not None else None,
         about=About(started_at=datetime.now(UTC), tick=application.settings.tick),
     )
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .core.configuration import Configuration
     from .core.notifications import Notification
     from .core.patterns import Compile
-    from .ports import Sender, Threads
+    from .ports import Paces, Sender, Threads
     from .wiring import Settings
 
 # Kinds whose sender needs no more than all of them do: the module, and its sender.
@@ -54,6 +54,7 @@ class Senders:
         client_config: Config,
         secrets: Callable[[], Secrets],
         threads: Callable[[], Threads],
+        paces: Callable[[], Paces | None],
         configuration: Callable[[datetime], Configuration],
         compile_pattern: Compile,
         targets: Targets,
@@ -63,6 +64,7 @@ class Senders:
         self._client_config = client_config
         self._secrets = secrets
         self._threads = threads
+        self._paces = paces
         self._configuration = configuration
         self._compile_pattern = compile_pattern
         self._targets = targets
@@ -102,8 +104,11 @@ class Senders:
             return EmailSender(lambda: self._client("sesv2"), self._settings.get("TOCSIN_EMAIL_FROM"), self._outlets)
         if kind == "slack":
             from .adapters.slack import SlackSender
+            from .adapters.slack_pace import SlackPace
 
-            return SlackSender(self._outlets, self._threads())
+            paces = self._paces()
+            pace = SlackPace(paces, self._outlets.clients.http.sleep) if paces else None
+            return SlackSender(self._outlets, self._threads(), pace)
         if kind == "sns":
             from .adapters.sns_out import SnsSender
 

@@ -1,9 +1,9 @@
-"""Receipts in memory, with the conditions of the table's (dynamodb/receipts.py)."""
+"""Receipts and turns in memory, with the conditions of the table's (dynamodb/receipts.py, paces.py)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ..ports import Receipt
 
@@ -38,3 +38,17 @@ class MemoryReceipts:
     def load_alias(self, alias: str, *, now: datetime) -> str | None:
         name, until = self.aliases.get(alias, ("", now))
         return name if until > now else None
+
+
+@dataclass(slots=True)
+class MemoryPaces:
+    """When the next turn of each name is."""
+
+    next_at: dict[str, datetime] = field(default_factory=dict)
+
+    def reserve(self, name: str, *, every: timedelta, within: timedelta, now: datetime) -> datetime | None:
+        turn = max(now, self.next_at.get(name, now))
+        if turn - now > within:
+            return None
+        self.next_at[name] = turn + every
+        return turn

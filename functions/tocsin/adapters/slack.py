@@ -44,6 +44,7 @@ from .http import Response, refused
 from .plain import Plain, degraded
 from .slack_buttons import Block, buttons, runbook
 from .slack_news import standing_blocks, standing_lines
+from .slack_pace import SlackPace
 from .slack_text import escape, mrkdwn, section, units
 from .texts import Texts
 
@@ -64,22 +65,29 @@ _BAD_WEBHOOKS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class SlackSender:
-    """Delivers notifications to the webhook that each one's settings refer to, or as an app; `threads` is an app's."""
+    """Delivers notifications to the webhook that each one's settings refer to, or as an app; `threads` is an app's.
+
+    Without a `pace`, Slack's own 429 is all that holds it back.
+    """
 
     outlets: Outlets
     threads: Threads
+    pace: SlackPace | None = None
 
     def __call__(self, notification: Notification, *, now: datetime) -> str:
         """Post. Raises DeliveryError."""
         texts = self.outlets.texts(notification, now=now)
-        return self.outlets.deliver(notification, partial(send, texts, self.threads), now=now)
+        return self.outlets.deliver(notification, partial(send, texts, self.threads, self.pace), now=now)
 
 
-def send(texts: Texts, threads: Threads, channel: Channel) -> str:
+def send(texts: Texts, threads: Threads, pace: SlackPace | None, channel: Channel) -> str:
     """Post a message and return Slack's answer. Raises DeliveryError."""
     url = channel.secret("api_url")
     if slack_app.is_app(url):
-        return slack_app.send(render(channel.notification, texts, by_app=True), url, threads, channel)
+        message = render(channel.notification, texts, by_app=True)
+        return slack_app.send(message, slack_app.Line(url, channel, pace, str(message.get("channel") or "")), threads)
+    if pace is not None:
+        pace.wait(url, channel.notification, now=channel.now)
     response = channel.post(url, render(channel.notification, texts))
     if response.status == 200:
         return response.text or "ok"

@@ -23,6 +23,7 @@ from ..ports import Thread, Threads
 from .channel import Channel
 from .http import Response, redact, refused
 from .slack_news import news
+from .slack_pace import SlackPace
 
 _POST, _UPDATE = "/chat.postMessage", "/chat.update"
 _AUTH = frozenset(
@@ -55,44 +56,65 @@ class _Answer:
     response: Response
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How Slack is spoken to in one delivery: the URL of the method that posts, and the pace of whom it is for."""
+
+    url: str
+    channel: Channel
+    pace: SlackPace | None = None
+    to: str = ""
+
+    def ask(self, method: str, payload: Mapping[str, Any]) -> _Answer:
+        """Return what a method answers. Raises DeliveryError where it is no answer of a method."""
+        if method == _POST and self.pace is not None:
+            # Before what is said in a thread, the message itself was edited.
+            has_begun = "thread_ts" in payload
+            name = f"{self.url} {self.to}"
+            self.pace.wait(name, self.channel.notification, now=self.channel.now, may_have_arrived=has_begun)
+        return _ask(self.url.removesuffix(_POST) + method, payload, self.channel)
+
+
 def is_app(url: str) -> bool:
     """Say whether a URL is the method that posts a message, and no webhook."""
     return urlsplit(url).path.endswith(_POST)
 
 
-def send(message: Mapping[str, Any], url: str, threads: Threads, channel: Channel) -> str:
+def send(message: Mapping[str, Any], line: Line, threads: Threads) -> str:
     """Post or edit, and return where the message is. Raises DeliveryError."""
+    channel, url = line.channel, line.url
     settings, notification = channel.settings, channel.notification
     if notification.incident and not notification.is_compatible:
-        return _tell_incident(message, url, threads, channel, notification.incident)
+        return _tell_incident(message, line, threads, notification.incident)
     edits, replies = bool(settings.get("update_message")), bool(settings.get("post_updates_to_thread"))
     if not edits and not replies:
-        return _said(_done(_ask(url, message, channel), url))
+        return _said(_done(line.ask(_POST, message), url))
     thread = threads.load_thread(notification, now=channel.now)
     if thread and edits:
-        thread = _edit(message, url, thread, channel)
+        thread = _edit(message, line, thread)
     is_new = thread is None
     if thread is None:
-        thread = _done(_ask(url, message, channel), url).thread
+        thread = _done(line.ask(_POST, message), url).thread
         threads.save_thread(notification, thread, now=channel.now)
     # The first message would be lost when it is edited: a copy of it opens its thread.
     if thread and replies and (edits or not is_new):
-        _done(_ask(url, _moved(message, thread, "thread_ts"), channel), url)
+        _done(line.ask(_POST, _moved(message, thread, "thread_ts")), url)
     return _over(thread, threads, channel)
 
 
-def _tell_incident(message: Mapping[str, Any], url: str, threads: Threads, channel: Channel, incident: str) -> str:
+def _tell_incident(message: Mapping[str, Any], line: Line, threads: Threads, incident: str) -> str:
     """Keep the incident's one message as it should be, and say what is new in its thread."""
+    channel, url = line.channel, line.url
     notification = channel.notification
     thread = threads.load_thread(notification, now=channel.now)
     if thread and thread.incident in ("", incident):
-        thread = _edit(message, url, thread, channel)
+        thread = _edit(message, line, thread)
         if thread and channel.settings.get("post_updates_to_thread") is not False:
-            _done(_ask(url, _moved(news(notification), thread, "thread_ts"), channel), url)
+            _done(line.ask(_POST, _moved(news(notification), thread, "thread_ts")), url)
     else:
         thread = None
     if thread is None:
-        posted = _done(_ask(url, message, channel), url).thread
+        posted = _done(line.ask(_POST, message), url).thread
         thread = replace(posted, incident=incident) if posted else None
         threads.save_thread(notification, thread, now=channel.now)
     return _over(thread, threads, channel)
@@ -105,12 +127,12 @@ def _over(thread: Thread | None, threads: Threads, channel: Channel) -> str:
     return f"message {thread.message} in {thread.channel}" if thread else "ok"
 
 
-def _edit(message: Mapping[str, Any], url: str, thread: Thread, channel: Channel) -> Thread | None:
+def _edit(message: Mapping[str, Any], line: Line, thread: Thread) -> Thread | None:
     """Return where the edited message is, None where it is gone."""
-    answer = _ask(url.removesuffix(_POST) + _UPDATE, _moved(message, thread, "ts"), channel)
+    answer = line.ask(_UPDATE, _moved(message, thread, "ts"))
     if answer.error in _GONE:
         return None
-    _done(answer, url)
+    _done(answer, line.url)
     return thread
 
 

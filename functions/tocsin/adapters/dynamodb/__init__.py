@@ -29,6 +29,7 @@ from .incidents import DynamoIncidents
 from .ingested import DynamoIngested
 from .inhibitors import DynamoInhibitors
 from .overrides import DynamoOverrides
+from .paces import DynamoPaces
 from .receipts import DynamoReceipts
 from .rules import DynamoRules
 from .silences import DynamoSilences
@@ -43,6 +44,7 @@ __all__ = [
     "DynamoIngested",
     "DynamoInhibitors",
     "DynamoOverrides",
+    "DynamoPaces",
     "DynamoReceipts",
     "DynamoRules",
     "DynamoSilences",
