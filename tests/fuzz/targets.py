@@ -372,6 +372,7 @@ def query_string(data: bytes) -> None:
         "/api/v2/silences",
         "/api/v1/rules",
         "/api/tocsin/v1/explanations",
+        "/api/tocsin/v1/deliveries",
     ):
         context = {"http": {"method": "GET", "path": path}}
         _api({"rawPath": path, "rawQueryString": text(data), "requestContext": context, "headers": {}})

@@ -157,6 +157,7 @@ PATHS = (
     ("GET", "/api/tocsin/v1/alerts"),
     ("GET", "/api/tocsin/v1/incidents"),
     ("GET", "/api/tocsin/v1/explanations"),
+    ("GET", "/api/tocsin/v1/deliveries"),
     ("POST", "/api/v2/alerts"),
     ("POST", "/api/v2/silences"),
     ("DELETE", "/api/v2/silence/x"),

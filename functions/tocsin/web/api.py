@@ -17,10 +17,12 @@ from ..errors import ConflictError, SecretError, StoreError
 from ..pipeline.incidents import Verb
 from . import (
     alertmanager,
+    deliveries,
     explaining,
     incidents,
     links,
     metrics,
+    oncall,
     pagerduty,
     prometheus,
     receivers,
@@ -188,9 +190,15 @@ ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
     "/api/v1/rules": {"GET": Endpoint(prometheus.rules, shows_alerts=True)},
     "/api/v1/alerts": {"GET": Endpoint(prometheus.alerts, shows_alerts=True)},
     "/api/tocsin/v1/alerts": {"GET": Endpoint(incidents.alerts, shows_alerts=True)},
+    "/api/tocsin/v1/deliveries": {"GET": Endpoint(deliveries.deliveries)},
     "/api/tocsin/v1/explanations": {"GET": Endpoint(explaining.explanations, shows_alerts=True)},
     "/api/tocsin/v1/incidents": {"GET": Endpoint(incidents.list_incidents, shows_alerts=True)},
     "/api/tocsin/v1/incidents/{id}": {"GET": Endpoint(incidents.get_incident, shows_alerts=True)},
+    "/api/tocsin/v1/oncall": {"GET": Endpoint(oncall.list_schedules)},
+    "/api/tocsin/v1/oncall/{id}": {"GET": Endpoint(oncall.get_schedule)},
+    "/api/tocsin/v1/oncall/{id}/overrides": {"POST": Endpoint(oncall.post_override, Scope.WRITE)},
+    "/api/tocsin/v1/oncall/{id}/overrides/{id}": {"DELETE": Endpoint(oncall.delete_override, Scope.WRITE)},
+    "/api/tocsin/v1/oncall/{id}/swaps": {"POST": Endpoint(oncall.post_swap, Scope.WRITE)},
     **{
         f"/api/tocsin/v1/incidents/{{id}}/{verb}": {
             "POST": Endpoint(incidents.act(verb), Scope.WRITE, shows_alerts=True)

@@ -1,0 +1,112 @@
+"""What groups were told: each delivery, and how many alerts each integration has heard fire and heard end.
+
+A drill asks it, to see that nothing was lost and nothing came twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..core.alerts import Status
+from ..core.configuration import Configuration
+from ..core.labels import Fingerprint
+from ..core.matchers import Matcher, matches_all
+from ..core.receivers import IntegrationKey
+from ..core.routing import GroupId
+from ..ports import Deliveries, Delivery, DeliveryState, Groups
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where it is read."""
+
+    groups: Groups
+    deliveries: Deliveries
+
+
+@dataclass(frozen=True, slots=True)
+class ToldDelivery:
+    """One delivery; `firing` and `resolved` count the alerts in it that were asked for."""
+
+    delivery: Delivery
+    firing: int
+    resolved: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToldIntegration:
+    """What one integration was told; `heard_firing` and `heard_resolved` count alerts, each once."""
+
+    key: IntegrationKey
+    send_resolved: bool
+    deliveries: tuple[ToldDelivery, ...]
+    heard_firing: int
+    heard_resolved: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToldGroup:
+    """A group, the alerts in it that were asked for, and what its integrations were told of them."""
+
+    group: GroupId
+    receiver: str
+    alerts: tuple[Fingerprint, ...]
+    integrations: tuple[ToldIntegration, ...]
+
+
+def told(
+    shelf: Shelf,
+    configuration: Configuration,
+    matchers: Sequence[Matcher],
+    groups: Sequence[GroupId] = (),
+    *,
+    now: datetime,
+) -> Iterator[ToldGroup]:
+    """Yield the groups that have an alert that matches, and those that are named, whatever is left of them."""
+    for group in dict.fromkeys((*groups, *(shelf.groups.active_groups() if matchers else ()))):
+        state = shelf.groups.load_group(group, now=now)
+        found = tuple(
+            key for key, alert in sorted(state.alerts.items() if state else ()) if matches_all(matchers, alert.labels)
+        )
+        if group in groups or found:
+            receiver = state.group.identity.receiver if state else ""
+            wanted = None if group in groups else frozenset(found)
+            yield ToldGroup(group, receiver, found, tuple(_integrations(shelf, configuration, group, wanted)))
+
+
+def _integrations(
+    shelf: Shelf, configuration: Configuration, group: GroupId, wanted: frozenset[Fingerprint] | None
+) -> Iterator[ToldIntegration]:
+    by_key: dict[IntegrationKey, list[Delivery]] = {}
+    for delivery in shelf.deliveries.load_deliveries(group):
+        by_key.setdefault(delivery.integration, []).append(delivery)
+    tells_ends = {
+        each.key: each.send_resolved for receiver in configuration.receivers.values() for each in receiver.integrations
+    }
+    for key, deliveries in sorted(by_key.items()):
+        heard: dict[Status, set[Fingerprint]] = {Status.FIRING: set(), Status.RESOLVED: set()}
+        found = []
+        for delivery in sorted(deliveries, key=lambda each: each.seq):
+            said = dict(_alerts_of(shelf, delivery, wanted))
+            if delivery.state is DeliveryState.DELIVERED:
+                for fingerprint, status in said.items():
+                    heard[status].add(fingerprint)
+            found.append(ToldDelivery(delivery, *(_count(said, status) for status in heard)))
+        firing, resolved = (len(each) for each in heard.values())
+        yield ToldIntegration(key, tells_ends.get(key, False), tuple(found), firing, resolved)
+
+
+def _alerts_of(
+    shelf: Shelf, delivery: Delivery, wanted: frozenset[Fingerprint] | None
+) -> Iterable[tuple[Fingerprint, Status]]:
+    full = shelf.groups.load_notification(delivery.notification_id)
+    for alert in full["alerts"] if full else ():
+        key = Fingerprint(alert["fingerprint"])
+        if wanted is None or key in wanted:
+            yield key, Status(alert["status"])
+
+
+def _count(said: Mapping[Fingerprint, Status], status: Status) -> int:
+    return sum(each is status for each in said.values())

@@ -1,0 +1,66 @@
+"""What groups were told, as the API says it: each alert counts once, however often it was told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.stories.configurations import configuration, receiver, rule
+from tests.stories.world import World
+from tests.web.asking import ask, ask_well
+
+PATH = "/api/tocsin/v1/deliveries"
+
+
+@pytest.fixture
+def world() -> World:
+    """Return a world in which db-1 and then db-2 have no room; the team is told twice."""
+    world = World(configuration(rule("DiskFull"), rule("Other"), receivers=[receiver("boss")]))
+    world.metric_goes_bad("DiskFull", instance="db-1")
+    world.advance(minutes=2)
+    world.metric_goes_bad("DiskFull", instance="db-2")
+    world.metric_goes_bad("Other", instance="db-1")
+    world.advance(minutes=8)
+    return world
+
+
+def groups(world: World, query: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ask_well(world, "GET", f"{PATH}?{query}")["groups"]
+    return found
+
+
+def test_each_alert_counts_once(world: World) -> None:
+    ((group,), telling) = (groups(world, "filter=alertname=DiskFull"), ("first notification", "new alerts added"))
+    (team,) = group["integrations"]
+    assert (group["receiver"], len(group["alerts"])) == ("team", 2)
+    assert (team["heard_firing"], team["heard_resolved"], team["send_resolved"]) == (2, 0, True)
+    assert [(each["reason"], each["firing"]) for each in team["deliveries"]] == list(zip(telling, (1, 2), strict=True))
+
+
+def test_only_alerts_that_match_count(world: World) -> None:
+    (group,) = groups(world, "filter=alertname=DiskFull&filter=instance=db-2")
+    (team,) = group["integrations"]
+    assert (len(group["alerts"]), team["heard_firing"]) == (1, 1)
+    assert [each["firing"] for each in team["deliveries"]] == [0, 1]
+
+
+def test_a_group_that_is_over_is_known_by_its_id(world: World) -> None:
+    (known,) = groups(world, "filter=alertname=DiskFull")
+    for instance in ("db-1", "db-2"):
+        world.metric_recovers("DiskFull", instance=instance)
+    world.advance(minutes=20)
+    assert groups(world, "filter=alertname=DiskFull") == []
+    (group,) = groups(world, f"group={known['group']}")
+    (team,) = group["integrations"]
+    assert (group["alerts"], team["heard_firing"], team["heard_resolved"]) == ([], 2, 2)
+
+
+@pytest.mark.parametrize("query", ["", "?group=", "?filter=a"])
+def test_what_is_refused(world: World, query: str) -> None:
+    assert ask(world, "GET", PATH + query).status == 400
+
+
+def test_a_group_that_was_never_there_was_told_nothing(world: World) -> None:
+    (nothing,) = groups(world, "group=nowhere")
+    assert nothing == {"group": "nowhere", "receiver": "", "alerts": [], "integrations": []}
