@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tocsin import config
+from tocsin.core.policies import choose_policy
 from tocsin.core.receivers import Kind
 from tocsin.core.thresholds import render_threshold, render_value
 
@@ -61,7 +62,7 @@ def test_the_rules_say_their_values_as_the_command_line_shows_them():
 
 
 def test_critical_alerts_climb_to_the_executives_within_an_hour():
-    (policy,) = shipped().policies
+    policy = next(policy for policy in shipped().policies if policy.name == "default")
     assert [str(matcher) for matcher in policy.matchers] == ['severity="critical"']
     assert [(step.after, step.receivers) for step in policy.steps] == [
         (timedelta(0), ("slack-warnings",)),
@@ -91,3 +92,35 @@ def test_amtool_accepts_the_shipped_file():
     path = SHIPPED / "alertmanager.yml"
     done = subprocess.run([AMTOOL, "check-config", str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("labels", "name"),
+    [
+        ({"severity": "critical"}, "default"),
+        ({"severity": "critical", "priority": "high"}, "high-priority"),
+        ({"severity": "critical", "priority": "high", "environment": "dev"}, "development"),
+        ({"severity": "critical", "environment": "development-eu"}, "default"),
+        ({"severity": "warning", "category": "security", "environment": "dev"}, "security"),
+    ],
+)
+def test_which_policy_takes_an_alert(labels: dict[str, str], name: str):
+    policy = choose_policy(shipped().policies, [labels])
+    assert policy is not None
+    assert policy.name == name
+
+
+def test_security_is_told_to_everybody_at_once_and_cannot_be_made_quiet():
+    (policy,) = (policy for policy in shipped().policies if policy.name == "security")
+    (step,) = policy.steps
+    kinds = {each.kind for name in step.receivers for each in shipped().receivers[name].integrations}
+    assert kinds == {Kind.PAGERDUTY, Kind.SLACK, Kind.EMAIL}
+    assert (step.after, policy.is_immediate, policy.terms.is_acknowledgeable) == (timedelta(0), True, False)
+
+
+def test_what_is_being_developed_calls_nobody():
+    (policy,) = (policy for policy in shipped().policies if policy.name == "development")
+    kinds = {
+        each.kind for step in policy.steps for name in step.receivers for each in shipped().receivers[name].integrations
+    }
+    assert kinds == {Kind.SLACK}

@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from tests.config.files import load, refusal
+from tests.config.files import ALERTMANAGER, load, refusal
 from tocsin.core.configuration import Compatibility
 from tocsin.core.cooldowns import DEFAULT_COOLDOWN, cooldown_of
+from tocsin.core.policies import Step, Terms
 from tocsin.core.redaction import Redaction
 from tocsin.core.silences import BroadnessRule
 
@@ -131,6 +132,42 @@ def test_escalation_steps_are_read_in_their_order():
     ]
 
 
+WHOLE_POLICY = """
+users:
+  - {name: ann, phone: "+441234567890", notify: [{by: sms}]}
+schedules:
+  - {name: primary, layers: [{name: all, users: [ann], start: 2026-01-05 09:00}]}
+escalation:
+  policies:
+    - name: a
+      repeat: 2
+      repeat_after: 20m
+      acknowledge_timeout: 1h
+      reminder: 10m
+      reopen_on_new_alerts: true
+      acknowledgeable: false
+      immediate: true
+      fallback: [pager]
+      steps:
+        - {schedules: [primary], during: [night], severities: [critical]}
+        - {after: 5m, users: [ann], important: true}
+"""
+NIGHT = "time_intervals: [{name: night, time_intervals: [{times: [{start_time: '00:00', end_time: '06:00'}]}]}]\n"
+
+
+def test_everything_that_a_policy_may_say():
+    (policy,) = load(tocsin=WHOLE_POLICY, alertmanager=ALERTMANAGER + NIGHT).policies
+    hour, minute = timedelta(hours=1), timedelta(minutes=1)
+    assert policy.is_immediate
+    assert policy.terms == Terms(
+        2, 20 * minute, hour, 10 * minute, is_acknowledgeable=False, reopens=True, fallback=("pager",)
+    )
+    assert policy.steps == (
+        Step(0 * minute, schedules=("primary",), during=("night",), severities=("critical",)),
+        Step(5 * minute, users=("ann",), is_important=True),
+    )
+
+
 @pytest.mark.parametrize("text", ["", "# nothing\n", "{}", "rules:\ncooldowns:\nescalation:\n"])
 def test_every_key_has_a_default(text):
     configuration = load(tocsin=text)
@@ -174,9 +211,24 @@ def policy(steps):
         ("a cooldown of nobody", "cooldowns: [{receiver: b, cooldown: 1m}]", 'cooldown 1: there is no receiver "b"'),
         ("a cooldown without length", "cooldowns: [{}]", "cooldown 1: cooldown is missing"),
         ("a policy without steps", policy("[]"), 'escalation policy "a": steps is missing'),
-        ("a step without receivers", policy("[{after: 1m}]"), "step 1: receivers is missing"),
-        ("a step with no receiver", policy("[{receivers: []}]"), "a step must name a receiver"),
+        ("a step without receivers", policy("[{after: 1m}]"), "step 1: a step must say who is told"),
+        ("a step with no receiver", policy("[{receivers: []}]"), "a step must say who is told"),
         ("a step to nobody", policy("[{receivers: [b]}]"), 'step 1: there is no receiver "b"'),
+        ("a step to no user", policy("[{users: [ann]}]"), 'step 1: there is no user "ann"'),
+        ("a step to no schedule", policy("[{schedules: [a]}]"), 'step 1: there is no schedule "a"'),
+        ("a step at no time", policy("[{receivers: [pager], during: [a]}]"), 'there is no time interval "a"'),
+        ("a fallback to nobody", policy("[{receivers: [pager]}], fallback: [b]"), 'there is no receiver "b"'),
+        (
+            "a reminder of nothing",
+            policy("[{receivers: [pager]}], reminder: 5m"),
+            "reminder: there is nothing to be reminded of without acknowledge_timeout",
+        ),
+        (
+            "a reminder before the beginning",
+            policy("[{receivers: [pager]}], reminder: 5m, acknowledge_timeout: 5m"),
+            "reminder: expected less than acknowledge_timeout",
+        ),
+        ("a policy's unknown key", policy("[{receivers: [pager]}], ack_timeout: 5m"), "unknown key 'ack_timeout'"),
         (
             "steps out of order",
             policy("[{after: 5m, receivers: [pager]}, {after: 1m, receivers: [pager]}]"),

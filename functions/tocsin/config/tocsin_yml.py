@@ -2,7 +2,7 @@
 
 rules               threshold rules (threshold_rules.py)
 cooldown, cooldowns how long an alert that fires again is not told again
-escalation          policies: who is told next when nobody acknowledges
+escalation          policies: who is told next when nobody acknowledges (escalation.py)
 external_labels     what templates know as $externalLabels
 redaction           what must not leave: kinds of credentials, patterns, labels by name
 silences            which are too broad: without a label of required_labels, or for more than max_alerts alerts
@@ -31,7 +31,7 @@ from ..core.cooldowns import DEFAULT_COOLDOWN, CooldownRule
 from ..core.labels import ALERTNAME
 from ..core.matchers import Matcher, MatchType
 from ..core.oncall import Schedule
-from ..core.policies import EscalationPolicy, Step
+from ..core.policies import EscalationPolicy
 from ..core.redaction import Redaction
 from ..core.rules import Rule, RuleGroup
 from ..core.silences import BroadnessRule
@@ -41,6 +41,7 @@ from ..errors import ConfigError, Problem
 from .blocks import INLINE_SECRETS, Block, Reading, did_you_mean
 from .contacts import Ways
 from .documents import Path, Scalar, read_document
+from .escalation import Known, read_policies
 from .global_settings import Global
 from .links import read_links
 from .matching import read_matchers
@@ -98,21 +99,6 @@ class _Silences(Block):
     max_alerts: Count | None = None
 
 
-class _Escalation(Block):
-    policies: Blocks = None
-
-
-class _Policy(Block):
-    name: FilledText
-    matchers: Blocks = None
-    steps: Blocks = None
-
-
-class _Step(Block):
-    after: Duration = timedelta(0)
-    receivers: Texts
-
-
 @dataclass(frozen=True, slots=True)
 class Additions:
     """What a tocsin.yml says."""
@@ -141,13 +127,15 @@ def read_tocsin(
     *,
     receivers: Collection[str] | None,
     problems: list[Problem],
+    intervals: Collection[str] | None = None,
     globals_: Global | None = None,
     calendars: Mapping[str, bytes] | None = None,
 ) -> Additions:
     """Return what the file says; everything that is wrong is added to the problems.
 
-    `receivers` are the names that may be used; None when they are not known, and nothing is said of them then. What
-    users' ways have in common is taken from `globals_`, where that is known; schedules may name `calendars`.
+    `receivers` and time `intervals` are the names that may be used; None when they are not known, and nothing is said
+    of them then. What users' ways have in common is taken from `globals_`, where that is known; schedules may name
+    `calendars`.
     """
     try:
         document = read_document(file, content)
@@ -158,7 +146,7 @@ def read_tocsin(
         return Additions()
     allow_inline_secrets = substitution.environment.get(INLINE_SECRETS, "").lower() == "true"
     reading = Reading(substitution.apply(document, ANY_NAME), allow_inline_secrets=allow_inline_secrets)
-    reader = _Reader(reading, receivers, globals_, calendars or {})
+    reader = _Reader(reading, receivers, intervals, globals_, calendars or {})
     additions = reader.read()
     problems.extend(reader.reading.problems)
     return additions
@@ -171,11 +159,13 @@ class _Reader:
         self,
         reading: Reading,
         receivers: Collection[str] | None,
+        intervals: Collection[str] | None,
         globals_: Global | None,
         calendars: Mapping[str, bytes],
     ) -> None:
         self.reading = reading
         self._receivers = receivers
+        self._intervals = intervals
         self._globals = globals_
         self._calendars = calendars
 
@@ -186,12 +176,13 @@ class _Reader:
         app = read_slack(self.reading)
         people = read_users(self.reading, Ways(self._globals, app.bot_token if app else ""))
         schedules = read_schedules(self.reading, people.users, self._calendars)
+        known = Known(self._receivers, people.users, schedules, self._intervals)
         rules, own_cooldowns = self._rules()
         cooldowns = [cooldown for path in self._items(("cooldowns",)) if (cooldown := self._cooldown(path))]
         group = RuleGroup(name=GROUP, file=self.reading.document.file, rules=tuple(rules))
         return Additions(
             rule_groups=(group,) if rules else (),
-            policies=tuple(self._policies()),
+            policies=read_policies(self.reading, known),
             cooldowns=(*own_cooldowns, *cooldowns),
             default_cooldown=_default_cooldown(file) if file else DEFAULT_COOLDOWN,
             external_labels=file.external_labels if file else {},
@@ -275,40 +266,3 @@ class _Reader:
             return BroadnessRule()
         block = self.reading.block(_Silences, ("silences",), context="silences")
         return BroadnessRule(tuple(block.required_labels), block.max_alerts) if block else BroadnessRule()
-
-    def _policies(self) -> list[EscalationPolicy]:
-        if self.reading.document.value.get("escalation") is None:
-            return []
-        self.reading.block(_Escalation, ("escalation",), context="escalation")
-        seen: set[str] = set()
-        found: list[EscalationPolicy] = []
-        for path in self._items(("escalation", "policies"), "escalation"):
-            name, context = self._title(path, "escalation policy")
-            self._check_unique(path, name, seen, context)
-            matchers = self._matchers(path, context)
-            steps = self._steps(path, context)
-            block = self.reading.block(_Policy, path, context=context)
-            if block is not None:
-                found.append(EscalationPolicy(block.name, steps, matchers))
-        return found
-
-    def _steps(self, path: Path, context: str) -> tuple[Step, ...]:
-        at = (*path, "steps")
-        steps: list[Step] = []
-        paths = self._items(at, context)
-        if not paths and self._value(path).get("steps") in (None, []):
-            self.reading.problem(path, "steps is missing: who is told, and after how long", context=context)
-        for index, step_path in enumerate(paths):
-            step_context = f"{context}, step {index + 1}"
-            value = self._value(step_path)
-            self._check_receivers((*step_path, "receivers"), value.get("receivers"), step_context)
-            if value.get("receivers") == []:
-                self.reading.problem((*step_path, "receivers"), "a step must name a receiver", context=step_context)
-            block = self.reading.block(_Step, step_path, context=step_context)
-            if block is None:
-                continue
-            if steps and block.after <= steps[-1].after:
-                message = "after: steps must be in ascending order"
-                self.reading.problem((*step_path, "after"), message, context=step_context)
-            steps.append(Step(block.after, tuple(block.receivers)))
-        return tuple(steps)

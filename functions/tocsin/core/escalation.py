@@ -203,11 +203,10 @@ def _page(incident: Incident, roster: Roster, added: dict[str, int], *, now: dat
         elif page.receiver:
             added[page.receiver] = page.step
         else:
-            for after, receiver in roster.methods(page.user, True):
-                if after:
-                    waiting.append(Page(now + after, page.step, receiver=receiver))
-                else:
-                    added[receiver] = page.step
+            # They have it already, and need not answer: only the ways that come first.
+            methods = roster.methods(page.user, True)
+            first = min((after for after, _ in methods), default=None)
+            added |= {receiver: page.step for after, receiver in methods if after == first}
     return replace(incident, pending=tuple(waiting))
 
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
-from ..core.alerts import Alert
+from ..core.alerts import Alert, Status
 from ..core.configuration import Configuration
 from ..core.grouping import first_flush_at
+from ..core.policies import EscalationPolicy, choose_policy
 from ..core.routing import GroupIdentity, Route, identify_group, routes_for
 from ..core.sizes import fit_link
 from ..ports import Groups, Timers
@@ -40,10 +41,23 @@ def place(root: Route, alerts: Iterable[tuple[Alert, Receivers]]) -> Iterator[Pl
         yield Placed(identity, route, tuple(placed))
 
 
-def tell_groups(timers: Timers, groups: Groups, placed: Iterable[Placed], *, now: datetime) -> None:
-    """Announce each group's first flush, and put the alerts' copies into it."""
+def tell_groups(
+    timers: Timers,
+    groups: Groups,
+    placed: Iterable[Placed],
+    policies: Sequence[EscalationPolicy] = (),
+    *,
+    now: datetime,
+) -> None:
+    """Announce each group's first flush, and put the alerts' copies into it.
+
+    Alerts that an immediate policy takes do not wait for their route's group_wait.
+    """
     for each in placed:
-        at = min(first_flush_at(each.route, alert, now) for alert in each.alerts)
+        firing = [alert.labels for alert in each.alerts if alert.status_at(now) is Status.FIRING]
+        policy = choose_policy(policies, firing)
+        is_immediate = policy is not None and policy.is_immediate
+        at = min(first_flush_at(each.route, alert, now, is_immediate=is_immediate) for alert in each.alerts)
         timers.announce(each.identity.id, at=at, now=now)
         groups.tell(each.identity, each.alerts, first_flush_at=at)
         if at <= now:

@@ -48,7 +48,8 @@ def act(world: Evaluator, loaded: LoadedConfiguration, outcome: RuleOutcome, *, 
             )
             record = replace(record, version=world.rules.save_rule(announced, now=now).version)
             _keep_inhibitors(world, loaded, outcome, now=now)
-            tell_groups(world.timers, world.groups, _groups_of(world, loaded, outcome, now=now), now=now)
+            placed = _groups_of(world, loaded, outcome, now=now)
+            tell_groups(world.timers, world.groups, placed, loaded.configuration.policies, now=now)
         world.rules.save_rule(record, now=now)
     except ConflictError:
         world.log.info("rule_evaluated_elsewhere", **fields)

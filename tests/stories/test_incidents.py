@@ -1,0 +1,396 @@
+"""Stories of an incident that people act on: from Slack, from PagerDuty, by hand, too late, twice, and not at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.stories.configurations import MINUTE, configuration, receiver, rule
+from tests.stories.world import START, World
+from tocsin.core.alerts import Status
+from tocsin.core.configuration import Configuration
+from tocsin.core.incidents import Change, IncidentState, Refusal, Source
+from tocsin.core.notifications import Reason
+from tocsin.core.oncall import Override, Schedule
+from tocsin.core.policies import NO_TERMS, EscalationPolicy, Step, Terms
+from tocsin.core.receivers import Kind
+from tocsin.core.routing import RouteSpec
+from tocsin.core.users import ContactRule, Method, User, contact_name
+from tocsin.pipeline.incidents import Acted, Verb
+
+HOUR = timedelta(hours=1)
+OPENED = START + MINUTE + timedelta(seconds=30)
+PEOPLE = [receiver("oncall"), receiver("second"), receiver("boss", Kind.PAGERDUTY), receiver("desk", Kind.EMAIL)]
+STEPS = (Step(0 * MINUTE, ("oncall",)), Step(5 * MINUTE, ("second",)), Step(15 * MINUTE, ("boss",)))
+ANN = User("ann", slack_id="U1", phone="+441", rules=(ContactRule(Method.SLACK), ContactRule(Method.SMS, 2 * MINUTE)))
+BOB = User("bob", slack_id="U2", rules=(ContactRule(Method.SLACK),))
+
+
+def world_of(
+    *more: Any,
+    steps: tuple[Step, ...] = STEPS,
+    terms: Terms = NO_TERMS,
+    schedules: dict[str, Schedule] | None = None,
+    repeat: timedelta = 24 * HOUR,
+    is_immediate: bool = False,
+) -> World:
+    """Return a world in which everything that fires takes one policy, and ann and bob can be told."""
+    return World(
+        configured(*more, steps=steps, terms=terms, schedules=schedules, repeat=repeat, is_immediate=is_immediate)
+    )
+
+
+def configured(
+    *more: Any,
+    steps: tuple[Step, ...] = STEPS,
+    terms: Terms = NO_TERMS,
+    schedules: dict[str, Schedule] | None = None,
+    repeat: timedelta = 24 * HOUR,
+    is_immediate: bool = False,
+) -> Configuration:
+    route = RouteSpec(receiver="team", group_by=("alertname",), repeat_interval=repeat)
+    taken = EscalationPolicy("default", steps, terms=terms, is_immediate=is_immediate)
+    whole = configuration(rule("Down"), *more, route=route, receivers=PEOPLE, policies=[taken])
+    ways = [(user.name, each.by) for user in (ANN, BOB) for each in user.rules]
+    contacts = {contact_name(*way): receiver(contact_name(*way), _KINDS[way[1]]) for way in ways}
+    return replace(whole, users={"ann": ANN, "bob": BOB}, schedules=schedules or {}, contacts=contacts)
+
+
+_KINDS = {Method.SLACK: Kind.WEBHOOK, Method.SMS: Kind.TELEGRAM}  # which follow no incidents: what they get are pages
+
+
+def told(world: World) -> list[tuple[float, str]]:
+    """Return who was paged how many minutes after the incident opened."""
+    return [((page.at - OPENED) / MINUTE, page.receiver) for page in world.pages]
+
+
+def changes(world: World) -> list[Change]:
+    return [event.change for event in world.store.load_events(world.incident().id)]
+
+
+def test_nobody_answers_every_step_every_turn_and_then_it_stops():
+    world = world_of(terms=Terms(repeat=2, repeat_after=10 * MINUTE))
+    world.metric_goes_bad("Down")
+    world.advance(hours=20)
+    turn = [(0, "oncall"), (5, "second"), (15, "boss")]
+    assert told(world) == [(0, "team"), *((25 * n + minute, name) for n in range(3) for minute, name in turn)]
+    assert changes(world).count(Change.STEP) == 9
+    assert changes(world).count(Change.REPEATED) == 2
+
+
+def test_a_click_in_slack_stops_the_climb_and_edits_what_everybody_in_slack_sees():
+    world = world_of()
+    world.metric_goes_bad("Down")
+    world.advance(minutes=7)
+    world.acknowledge("ann", source=Source.SLACK)
+    world.advance(hours=5)
+    assert told(world) == [(0, "team"), (0, "oncall"), (5, "second")]
+    updates = {page.receiver: page.notification for page in world.updates}
+    assert sorted(updates) == ["oncall", "second", "team"], "each once, and nobody who knows of nothing"
+    assert len(world.updates) == 3
+    for note in updates.values():
+        assert (note.reason, note.status) == (Reason.UPDATE, Status.FIRING)
+        assert note.standing is not None
+        assert (note.standing.state, note.standing.owner) == ("acknowledged", "ann")
+        assert note.standing.said == "Acknowledged by ann (slack)"
+        assert [alert.name for alert in note.alerts] == ["Down"]
+
+
+def test_an_acknowledgement_in_pagerduty_stops_the_climb_and_is_not_told_to_pagerduty():
+    world = world_of(steps=(Step(0 * MINUTE, ("boss",)), Step(5 * MINUTE, ("second",))))
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3)
+    world.acknowledge("ann", source=Source.PAGERDUTY)
+    world.advance(hours=5)
+    assert told(world) == [(0, "team"), (0, "boss")]
+    assert [page.receiver for page in world.updates] == ["team"]
+
+
+def test_one_elsewhere_is_told_to_pagerduty():
+    world = world_of(steps=(Step(0 * MINUTE, ("boss",)),))
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3)
+    world.acknowledge("ann", source=Source.SLACK)
+    world.advance(minutes=3)
+    world.resolve("ann")
+    world.advance(minutes=3)
+    said = [page.notification.standing for page in world.updates if page.receiver == "boss"]
+    assert [each.state for each in said if each] == ["acknowledged", "resolved"]
+
+
+def test_an_acknowledgement_that_times_out_escalates_again():
+    world = world_of(terms=Terms(ack_timeout=HOUR, reminder=10 * MINUTE))
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3, seconds=30)
+    world.acknowledge("ann")  # two minutes after it opened
+    world.advance(hours=5)
+    assert told(world) == [
+        (0, "team"),
+        (0, "oncall"),
+        (52, "user/ann/slack"),
+        (62, "oncall"),
+        (67, "second"),
+        (77, "boss"),
+    ]
+    assert {page.notification.reason for page in world.pages[1:]} == {Reason.ESCALATED}
+    assert [each for each in changes(world) if each is not Change.STEP] == [
+        Change.OPENED,
+        Change.ACKNOWLEDGED,
+        Change.REMINDED,
+        Change.REOPENED,
+    ]
+
+
+def test_who_is_told_of_a_timeout_that_the_alert_did_not_live_to_see():
+    world = world_of(terms=Terms(ack_timeout=HOUR))
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3)
+    world.acknowledge("ann")
+    world.advance(minutes=20)
+    world.metric_recovers("Down")
+    world.advance(hours=3)
+    assert [page.receiver for page in world.pages] == ["team", "oncall", "oncall", "team"]
+    assert world.incident().state is IncidentState.RESOLVED
+
+
+def test_a_resolution_while_the_state_machine_waits_ends_the_climb():
+    world = world_of()
+    world.metric_goes_bad("Down")
+    world.advance(minutes=8)
+    world.metric_recovers("Down")
+    world.advance(hours=3)
+    assert [page.receiver for page in world.pages[:3]] == ["team", "oncall", "second"]
+    assert {page.notification.status for page in world.pages[3:]} == {Status.RESOLVED}
+    assert len(world.pages) == 6
+    assert changes(world)[-1] is Change.RESOLVED
+
+
+def test_a_policy_that_is_changed_on_the_way_counts_by_position():
+    world = world_of()
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3)
+    world.configure(configured(steps=(Step(0 * MINUTE, ("second",)), Step(5 * MINUTE, ("desk",)), STEPS[2])))
+    world.advance(hours=3)
+    assert told(world) == [(0, "team"), (0, "oncall"), (5, "desk"), (15, "boss")]
+    assert Change.POLICY in changes(world)
+
+
+def test_nobody_on_call_tells_the_fallback_and_says_so():
+    empty = Schedule("primary", ())
+    steps = (Step(0 * MINUTE, schedules=("primary",)),)
+    world = world_of(steps=steps, terms=Terms(fallback=("desk",)), schedules={"primary": empty})
+    world.metric_goes_bad("Down")
+    world.advance(hours=1)
+    assert told(world) == [(0, "team"), (0, "desk")]
+    standing = world.pages[1].notification.standing
+    assert standing is not None
+    assert standing.said == "Nobody is on call in primary: told desk instead"
+
+
+def test_who_is_on_call_is_told_by_their_own_rules():
+    primary = Schedule("primary", (), (Override(START, START + 10 * HOUR, "ann"),))
+    world = world_of(steps=(Step(5 * MINUTE, schedules=("primary",)),), schedules={"primary": primary})
+    world.metric_goes_bad("Down")
+    world.advance(hours=1)
+    assert told(world) == [(0, "team"), (5, "user/ann/slack"), (7, "user/ann/sms")]
+    world.metric_recovers("Down")
+    world.advance(minutes=30)
+    ended = [page.receiver for page in world.pages if page.notification.status is Status.RESOLVED]
+    assert sorted(ended) == ["team", "user/ann/slack", "user/ann/sms"]
+
+
+def test_two_acknowledgements_at_once_the_first_has_it():
+    world = world_of()
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3)
+    taken: list[Acted] = []
+    world.at(world.now, lambda: taken.append(world.act(Verb.ACKNOWLEDGE, by="ann", source=Source.SLACK)))
+    world.at(world.now, lambda: taken.append(world.act(Verb.ACKNOWLEDGE, by="bob", source=Source.EMAIL)))
+    world.advance(hours=2)
+    assert [each.refusal for each in taken] == [None, Refusal.ALREADY]
+    assert taken[1].sentence.startswith("already acknowledged by ann at 2026-11-20T03:03:00Z")
+    assert len(world.updates) == 2, "each of Slack's two messages is edited once"
+
+
+def test_new_alerts_in_an_acknowledged_group_reach_whoever_has_it():
+    world = world_of()
+    world.metric_goes_bad("Down", instance="a")
+    world.advance(minutes=3)
+    world.acknowledge("bob")
+    world.metric_goes_bad("Down", instance="b")
+    world.advance(hours=2)
+    news = {(page.receiver, page.notification.reason) for page in world.pages[2:]}
+    assert news == {
+        ("team", Reason.NEW_ALERTS),
+        ("oncall", Reason.NEW_ALERTS),
+        ("user/bob/slack", Reason.FIRST),
+    }
+    assert len(world.pages) == 5
+    assert world.incident().counts.fired == 2
+
+
+def test_new_alerts_open_an_acknowledged_incident_again_where_the_policy_says_so():
+    world = world_of(terms=Terms(reopens=True))
+    world.metric_goes_bad("Down", instance="a")
+    world.advance(minutes=3)
+    world.acknowledge("bob")
+    world.metric_goes_bad("Down", instance="b")
+    world.advance(minutes=5)
+    assert world.incident().state is IncidentState.OPEN
+    world.advance(hours=2)
+    assert [page.receiver for page in world.pages if page.notification.reason is Reason.ESCALATED] == [
+        "oncall",
+        "oncall",
+        "second",
+        "boss",
+    ]
+
+
+def test_what_is_snoozed_is_quiet_until_then_and_climbs_again():
+    world = world_of(repeat=20 * MINUTE)
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3, seconds=30)
+    world.act(Verb.SNOOZE, by="ann", minutes=60)
+    world.advance(minutes=59)
+    assert told(world) == [(0, "team"), (0, "oncall")]
+    world.advance(minutes=5)
+    assert told(world)[2] == (62, "oncall")
+    assert world.incident().state is IncidentState.OPEN
+
+
+def test_what_is_suppressed_is_silenced_exactly_and_anything_else_is_heard():
+    world = world_of(rule("Other"))
+    world.metric_goes_bad("Down", instance="a")
+    world.advance(minutes=3, seconds=30)
+    world.act(Verb.SUPPRESS, by="ann", minutes=60)
+    world.advance(minutes=30)
+    (silence,) = world.store.load_silences(now=world.now)
+    assert (silence.created_by, silence.matches({"alertname": "Down", "instance": "b", "severity": "critical"})) == (
+        "ann",
+        False,
+    )
+    assert told(world) == [(0, "team"), (0, "oncall")]
+    world.metric_goes_bad("Other", instance="a")
+    world.metric_goes_bad("Down", instance="b")
+    world.advance(minutes=10)
+    names = {name for page in world.pages[2:] for name in page.names(Status.FIRING)}
+    assert names == {"Other/a", "Down/b"}
+
+
+def test_a_suppressed_incident_climbs_again_when_its_silence_is_over():
+    world = world_of()
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3, seconds=30)
+    world.act(Verb.SUPPRESS, by="ann", minutes=60)
+    world.advance(hours=3)
+    assert told(world)[2:] == [(62, "oncall"), (67, "second"), (77, "boss")]
+
+
+def test_a_silence_that_is_ended_early_opens_the_incident_at_the_next_look():
+    world = world_of()
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3)
+    world.act(Verb.SUPPRESS, by="ann", minutes=300)
+    world.advance(minutes=20)
+    (silence,) = world.store.load_silences(now=world.now)
+    world.end_silence(silence.id)
+    world.advance(minutes=6)
+    assert world.incident().state is IncidentState.OPEN
+    assert [page.receiver for page in world.pages[2:]] == ["oncall"]
+
+
+def test_what_nobody_can_acknowledge_climbs_whatever_people_try():
+    world = world_of(terms=Terms(is_acknowledgeable=False), is_immediate=True)
+    world.metric_goes_bad("Down")
+    world.advance(minutes=2)
+    opened = world.incident().opened_at
+    assert opened == START + MINUTE, "an immediate policy does not wait for group_wait"
+    for verb in (Verb.ACKNOWLEDGE, Verb.SNOOZE, Verb.SUPPRESS, Verb.REASSIGN):
+        assert world.act(verb, by="ann", minutes=60, to="bob").refusal is Refusal.NOT_ACKNOWLEDGEABLE
+    world.advance(hours=2)
+    assert [page.receiver for page in world.pages] == ["team", "oncall", "second", "boss"]
+
+
+def test_who_it_is_handed_to_is_told_and_nobody_else():
+    world = world_of()
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3)
+    assert world.act(Verb.REASSIGN, by="ann", to="nobody").refusal is Refusal.NO_USER
+    world.act(Verb.REASSIGN, by="ann", to="bob", comment="you know this one")
+    world.advance(hours=2)
+    assert [page.receiver for page in world.pages] == ["team", "oncall", "user/bob/slack"]
+    assert world.incident().owner == "bob"
+
+
+def test_by_hand_the_next_step_is_taken_now():
+    world = world_of()
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3, seconds=30)
+    world.acknowledge("ann")
+    world.advance(minutes=10)
+    world.act(Verb.ESCALATE, by="ann", comment="it is too much for one")
+    world.advance(hours=2)
+    assert told(world) == [(0, "team"), (0, "oncall"), (12, "second"), (22, "boss")]
+
+
+def test_a_note_is_shown_and_calls_nobody():
+    world = world_of()
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3)
+    world.act(Verb.NOTE, by="ann", comment="the disk was replaced")
+    world.advance(minutes=1)
+    assert len(world.pages) == 2
+    assert {page.notification.standing.comment for page in world.updates if page.notification.standing} == {
+        "the disk was replaced"
+    }
+    assert world.act(Verb.NOTE, by="ann").refusal is Refusal.NO_COMMENT
+
+
+def test_an_incident_whose_source_has_stopped_expires():
+    world = world_of()
+    world.source_fires("Sent")
+    world.advance(minutes=3)
+    world.source_stops("Sent")
+    world.advance(minutes=30)
+    assert world.incident().state is IncidentState.EXPIRED
+    assert changes(world)[-1] is Change.EXPIRED
+
+
+def test_one_whose_source_says_so_is_resolved():
+    world = world_of()
+    world.source_fires("Sent")
+    world.advance(minutes=3)
+    world.source_recovers("Sent")
+    world.advance(minutes=30)
+    assert world.incident().state is IncidentState.RESOLVED
+
+
+def test_how_often_it_fired_while_it_was_open_is_counted():
+    world = world_of()
+    world.metric_goes_bad("Down", value=1.0, instance="a")
+    world.advance(minutes=2)
+    world.metric_goes_bad("Down", value=7.0, instance="b")
+    world.advance(minutes=10)
+    world.metric_recovers("Down", instance="b")
+    world.advance(minutes=10)
+    world.metric_goes_bad("Down", value=9.0, instance="b")
+    world.advance(minutes=10)
+    counts = world.incident().counts
+    assert (counts.fired, counts.last_value, counts.first_at) == (3, 9.0, START + MINUTE)
+
+
+@pytest.mark.parametrize("verb", [Verb.ACKNOWLEDGE, Verb.SNOOZE, Verb.RESOLVE, Verb.ESCALATE, Verb.NOTE])
+def test_what_people_do_comes_through_though_every_timer_is_lost(verb: Verb):
+    world = world_of(terms=Terms(ack_timeout=10 * HOUR))
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3)
+    world.loses_timers = True
+    world.act(verb, by="ann", comment="seen", minutes=600)
+    world.advance(minutes=1)
+    assert world.updates == []
+    world.loses_timers = False
+    world.advance(minutes=2)
+    assert {page.receiver for page in world.updates} == {"team", "oncall"}
