@@ -114,12 +114,15 @@ class Stack:
     @property
     def outputs(self) -> dict[str, str]:
         """The template's outputs."""
-        outputs = dict(self._cloud.outputs)
+        return {name: self._here(value) for name, value in self._cloud.outputs.items()}
+
+    def _here(self, text: str) -> str:
+        """Return a text in which the APIs have the addresses that they have on this machine."""
         for _, made in self._of_type("AWS::ApiGatewayV2::Api"):
             real = f"https://{made.physical_resource_id}.execute-api.{self._cloud.region}.amazonaws.com"
             front = self._front if "Body" in made.properties else self._client_front
-            outputs = {name: value.replace(real, front.url) for name, value in outputs.items()}
-        return outputs
+            text = text.replace(real, front.url)
+        return text
 
     @property
     def inert(self) -> dict[str, str]:
@@ -232,7 +235,7 @@ class Stack:
                 handler=made.handler,
                 code=artifacts.code[logical_id],
                 environment={
-                    **{name: str(value) for name, value in made.environment_vars.items()},
+                    **{name: self._here(str(value)) for name, value in made.environment_vars.items()},
                     **self._aws_environment(),
                     **self._options.environment,
                 },
