@@ -13,10 +13,12 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from .. import config as configuration_files
 from ..core.configuration import Configuration
+from ..core.oncall import gaps
 from ..core.receivers import Integration
 from ..core.routing import Route
 from ..core.rules import RuleGroup
@@ -26,6 +28,8 @@ from .failures import FAILED, lines_of
 from .session import Session, in_folder, load_configuration
 
 PROMTOOL_SECONDS = 60
+# How far ahead gaps of schedules are looked for, and how many of one are told.
+GAP_DAYS, SHOWN_GAPS = 30, 3
 _PLACE = re.compile(r"(\d+):(\d+): ")
 _NOT_A_REASON = re.compile(r"^\s*(Checking .*|FAILED:?|SUCCESS: .*|)$")
 
@@ -49,7 +53,7 @@ def config(arguments: argparse.Namespace, session: Session) -> int:
             for each in found_here:
                 problems.append(in_folder(workplace, each if is_file else replace(each, line=None, column=None)))
     print("\n".join(_summary(found)))
-    return _report(problems, _warnings(found, workplace))
+    return _report(problems, [*_warnings(found, workplace), *gap_warnings(found, now=session.now)])
 
 
 def rules(arguments: argparse.Namespace, session: Session) -> int:
@@ -154,6 +158,20 @@ def _warnings(found: Configuration, workplace: Workplace) -> Iterator[str]:
     for receiver in found.receivers.values():
         for integration in receiver.integrations:
             yield from _secret_warnings(integration, known)
+
+
+def gap_warnings(found: Configuration, *, now: datetime) -> Iterator[str]:
+    """Give when nobody is on call in the coming days, in schedules that a policy tells."""
+    used = {name for policy in found.policies for step in policy.steps for name in step.schedules}
+    for name in sorted(used & set(found.schedules)):
+        schedule = found.schedules[name]
+        open_ = gaps(schedule, now, now + timedelta(days=GAP_DAYS))
+        for gap in open_[:SHOWN_GAPS]:
+            start, end = (f"{each.astimezone(schedule.zone):%Y-%m-%d %H:%M %Z}" for each in (gap.start, gap.end))
+            yield f"schedule {name}: nobody is on call from {start} until {end}"
+        if len(open_) > SHOWN_GAPS:
+            left = _plural(len(open_) - SHOWN_GAPS, "more gap")
+            yield f"schedule {name}: and {left} in the next {GAP_DAYS} days: tocsin oncall gaps {name}"
 
 
 def _secret_warnings(integration: Integration, known: Mapping[str, str]) -> Iterator[str]:

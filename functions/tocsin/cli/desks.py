@@ -77,6 +77,7 @@ class OnStateFile:
             silences=store,
             ingested=store,
             inhibitors=store,
+            overrides=store,
             timers=MemoryTimers(),  # the next evaluation looks at every group that is due
             log=self._log,
         )
@@ -113,6 +114,7 @@ def _on_table(workplace: Workplace, log: Log) -> Api:
         silences=workplace.silences,
         ingested=workplace.ingested,
         inhibitors=workplace.inhibitors,
+        overrides=workplace.overrides,
         timers=workplace.timers,
         log=log,
     )

@@ -11,9 +11,10 @@ from ..core.matchers import Matcher
 from ..core.patterns import Compile, Pattern
 from ..pipeline.incidents import Desk
 from ..pipeline.ingest import Ingester
+from ..pipeline.oncall import Roster
 from ..pipeline.silences import Keeper
 from ..pipeline.standing import Board
-from ..ports import Configurations, Counters
+from ..ports import Actions, Configurations, Counters, Receipts
 from .http import BODY_BYTES, Refused, Request, Response
 from .identities import Scope
 from .limits import Limits
@@ -41,6 +42,8 @@ class Api:
     the secret with the tokens (raising SecretError); without it no token is good. `read_secret` gives what a
     reference of the configuration leads to, raising the same. Without a `limiter` everybody may ask as often as they
     wish. `seen` counts signed requests, so that none is taken twice; without it they are.
+    `receipts` says the same of what PagerDuty tells us, and tries again until it is done. `actions` takes what people
+    press in a chat. `roster` is for questions about schedules.
     """
 
     desk: Desk
@@ -55,6 +58,9 @@ class Api:
     limits: Limits = field(default_factory=Limits)
     limiter: RateLimiter | None = None
     seen: Counters | None = None
+    receipts: Receipts | None = None
+    actions: Actions | None = None
+    roster: Roster | None = None
     about: About = field(default_factory=About)
 
 

@@ -1,0 +1,124 @@
+"""What people ask of on-call schedules, and say at run time: who has it, who takes over for a while, who swaps.
+
+Schedules stand in configuration; overrides that are said at run time stand in the table, and lie over them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from ..core.configuration import Configuration
+from ..core.oncall import Override, Schedule, SwapRefusal, in_force, swap
+from ..ports import Configurations, Log, Overrides
+
+# Who takes over for longer is better put into configuration.
+LONGEST = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """What questions and changes work with."""
+
+    configurations: Configurations
+    overrides: Overrides
+    log: Log
+
+    def schedules(self, *, now: datetime) -> Mapping[str, Schedule]:
+        """Return the schedules as they are in force, by name."""
+        configuration = self.configuration(now=now)
+        if not configuration.schedules:
+            return {}
+        return in_force(configuration.schedules, self.overrides.load_overrides(now=now), configuration.users)
+
+    def configuration(self, *, now: datetime) -> Configuration:
+        return self.configurations.current(now=now).configuration
+
+
+class Refusal(StrEnum):
+    """Why nothing is overridden."""
+
+    NO_SCHEDULE = "there is no such schedule"
+    NO_USER = "there is no such user"
+    NO_TIME = "it ends before it begins"
+    OVER = "it is over already"
+    TOO_LONG = "it is longer than a year"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Who says so, why, and when."""
+
+    by: str
+    comment: str
+    at: datetime
+
+
+def override(
+    roster: Roster, schedule: str, user: str, start: datetime, end: datetime, change: Change
+) -> Override | Refusal:
+    """Have a user take over a schedule for a while, and return that. Raises ConflictError."""
+    configuration = roster.configuration(now=change.at)
+    if schedule not in configuration.schedules:
+        return Refusal.NO_SCHEDULE
+    if user not in configuration.users:
+        return Refusal.NO_USER
+    if end <= start:
+        return Refusal.NO_TIME
+    if end <= change.at:
+        return Refusal.OVER
+    if end - start > LONGEST:
+        return Refusal.TOO_LONG
+    return _add(roster, schedule, (Override(start, end, user),), change)[0]
+
+
+def swap_shifts(
+    roster: Roster, schedule: str, first_at: datetime, second_at: datetime, change: Change
+) -> tuple[Override, ...] | Refusal | SwapRefusal:
+    """Have the users of two shifts, around two instants, take each other's. Raises ConflictError."""
+    found = roster.schedules(now=change.at).get(schedule)
+    if found is None:
+        return Refusal.NO_SCHEDULE
+    pair = swap(found, first_at, second_at)
+    if isinstance(pair, SwapRefusal):
+        return pair
+    if any(each.end <= change.at for each in pair):
+        return Refusal.OVER
+    return _add(roster, schedule, pair, change)
+
+
+def remove(roster: Roster, schedule: str, override_id: str, *, by: str, now: datetime) -> Override | None:
+    """Take back an override that was made at run time, and return it; None where there is none."""
+    known = roster.overrides.load_overrides(now=now).get(schedule, ())
+    found = next((each for each in known if each.id == override_id), None)
+    if found is not None:
+        roster.overrides.remove_override(found)
+        roster.log.info("override_removed", schedule=schedule, override=override_id, user=found.user, by=by)
+    return found
+
+
+def _add(roster: Roster, schedule: str, overrides: tuple[Override, ...], change: Change) -> tuple[Override, ...]:
+    made = tuple(
+        replace(
+            each,
+            schedule=schedule,
+            id=_id(schedule, each, change.at),
+            by=change.by,
+            comment=change.comment,
+            made_at=change.at,
+        )
+        for each in overrides
+    )
+    roster.overrides.add_overrides(made, now=change.at)
+    for each in made:
+        roster.log.info("override_added", schedule=schedule, override=each.id, user=each.user, by=change.by)
+    return made
+
+
+def _id(schedule: str, override: Override, made_at: datetime) -> str:
+    times = (each.isoformat() for each in (override.start, override.end, made_at))
+    text = "\0".join((schedule, override.user, *times))
+    return f"ov-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
