@@ -622,7 +622,7 @@ def build_api(
     """
     from .pipeline.incidents import Desk
     from .pipeline.ingest import Ingester
-    from .pipeline.oncall import Roster
+    from .pipeline.oncall import Rota
     from .pipeline.silences import Keeper
     from .pipeline.standing import Board
     from .web.limits import read_limits
@@ -655,7 +655,7 @@ def build_api(
         seen=counters,
         receipts=receipts,
         actions=actions,
-        roster=Roster(configurations, overrides, log) if overrides is not None else None,
+        rota=Rota(configurations, overrides, log) if overrides is not None else None,
         about=About(started_at=datetime.now(UTC), tick=application.settings.tick),
     )
 

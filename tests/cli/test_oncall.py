@@ -16,7 +16,7 @@ from tests.stories.world import World
 from tocsin import config
 from tocsin.adapters.memory import FixedConfigurations
 from tocsin.core.oncall import shifts
-from tocsin.pipeline.oncall import Roster
+from tocsin.pipeline.oncall import Rota
 
 NOW = datetime(2026, 3, 24, 12, 0, tzinfo=UTC)
 FILES = {
@@ -138,7 +138,7 @@ def test_what_is_refused(desk: Shell, words: list[str], message: str) -> None:
 def test_a_deployment_is_asked_and_told_over_http(desk: Shell) -> None:
     files = {name: text.encode() for name, text in FILES.items()}
     world = World(config.load(files, environment={}))
-    api = replace(api_of(world), roster=Roster(FixedConfigurations(world.loaded), world.store, world.log))
+    api = replace(api_of(world), rota=Rota(FixedConfigurations(world.loaded), world.store, world.log))
     with serving(api) as url:
         made = oncall(
             desk, "override", "primary", "--user", "cy", "--from", "2026-12-24", "--until", "8h", "--url", url

@@ -17,7 +17,7 @@ from tocsin.core.notifications import format_time
 from tocsin.core.oncall import Schedule
 from tocsin.core.rotations import Layer, Turn, Window
 from tocsin.core.users import User
-from tocsin.pipeline.oncall import Roster
+from tocsin.pipeline.oncall import Rota
 from tocsin.web.http import Response
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -43,7 +43,7 @@ def world() -> World:
 
 
 def api(world: World) -> dict[str, Any]:
-    return {"roster": Roster(FixedConfigurations(world.loaded), world.store, world.log)}
+    return {"rota": Rota(FixedConfigurations(world.loaded), world.store, world.log)}
 
 
 def get(world: World, path: str = "") -> Any:

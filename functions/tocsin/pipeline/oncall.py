@@ -20,7 +20,7 @@ LONGEST = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
-class Roster:
+class Rota:
     """What questions and changes work with."""
 
     configurations: Configurations
@@ -58,10 +58,10 @@ class Change:
 
 
 def override(
-    roster: Roster, schedule: str, user: str, start: datetime, end: datetime, change: Change
+    rota: Rota, schedule: str, user: str, start: datetime, end: datetime, change: Change
 ) -> Override | Refusal:
     """Have a user take over a schedule for a while, and return that. Raises ConflictError."""
-    configuration = roster.configuration(now=change.at)
+    configuration = rota.configuration(now=change.at)
     if schedule not in configuration.schedules:
         return Refusal.NO_SCHEDULE
     if user not in configuration.users:
@@ -72,14 +72,14 @@ def override(
         return Refusal.OVER
     if end - start > LONGEST:
         return Refusal.TOO_LONG
-    return _add(roster, schedule, (Override(start, end, user),), change)[0]
+    return _add(rota, schedule, (Override(start, end, user),), change)[0]
 
 
 def swap_shifts(
-    roster: Roster, schedule: str, first_at: datetime, second_at: datetime, change: Change
+    rota: Rota, schedule: str, first_at: datetime, second_at: datetime, change: Change
 ) -> tuple[Override, ...] | Refusal | SwapRefusal:
     """Have the users of two shifts, around two instants, take each other's. Raises ConflictError."""
-    found = roster.schedules(now=change.at).get(schedule)
+    found = rota.schedules(now=change.at).get(schedule)
     if found is None:
         return Refusal.NO_SCHEDULE
     pair = swap(found, first_at, second_at)
@@ -87,20 +87,20 @@ def swap_shifts(
         return pair
     if any(each.end <= change.at for each in pair):
         return Refusal.OVER
-    return _add(roster, schedule, pair, change)
+    return _add(rota, schedule, pair, change)
 
 
-def remove(roster: Roster, schedule: str, override_id: str, *, by: str, now: datetime) -> Override | None:
+def remove(rota: Rota, schedule: str, override_id: str, *, by: str, now: datetime) -> Override | None:
     """Take back an override that was made at run time, and return it; None where there is none."""
-    known = roster.overrides.load_overrides(now=now).get(schedule, ())
+    known = rota.overrides.load_overrides(now=now).get(schedule, ())
     found = next((each for each in known if each.id == override_id), None)
     if found is not None:
-        roster.overrides.remove_override(found)
-        roster.log.info("override_removed", schedule=schedule, override=override_id, user=found.user, by=by)
+        rota.overrides.remove_override(found)
+        rota.log.info("override_removed", schedule=schedule, override=override_id, user=found.user, by=by)
     return found
 
 
-def _add(roster: Roster, schedule: str, overrides: tuple[Override, ...], change: Change) -> tuple[Override, ...]:
+def _add(rota: Rota, schedule: str, overrides: tuple[Override, ...], change: Change) -> tuple[Override, ...]:
     made = tuple(
         replace(
             each,
@@ -112,9 +112,9 @@ def _add(roster: Roster, schedule: str, overrides: tuple[Override, ...], change:
         )
         for each in overrides
     )
-    roster.overrides.add_overrides(made, now=change.at)
+    rota.overrides.add_overrides(made, now=change.at)
     for each in made:
-        roster.log.info("override_added", schedule=schedule, override=each.id, user=each.user, by=change.by)
+        rota.log.info("override_added", schedule=schedule, override=each.id, user=each.user, by=change.by)
     return made
 
 

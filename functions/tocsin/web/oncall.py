@@ -17,7 +17,7 @@ from ..core.notifications import format_time, parse_time
 from ..core.oncall import HORIZON, Override, Schedule, SwapRefusal, gaps, shift_at, shifts
 from ..core.shifts import Span
 from ..pipeline import oncall
-from ..pipeline.oncall import Change, Refusal, Roster
+from ..pipeline.oncall import Change, Refusal, Rota
 from .bodies import needed, read_object, text_of
 from .http import Refused, Request, Response
 from .serving import Api
@@ -30,7 +30,7 @@ _YEARS = range(1971, 2200)
 def list_schedules(api: Api, request: Request, now: datetime) -> Response:
     """List the schedules with who has them."""
     at = _time(request.last("at"), "at") or now
-    found = _roster(api).schedules(now=now)
+    found = _rota(api).schedules(now=now)
     listed = [_standing(found[name], at) for name in sorted(found)]
     return Response(200, {"at": format_time(at), "schedules": listed})
 
@@ -60,7 +60,7 @@ def post_override(api: Api, request: Request, now: datetime) -> Response:
     values = read_object(request.body, ("user", "from", "until", "by", "comment"))
     start, end = _needed_time(values, "from"), _needed_time(values, "until")
     change = _change(values, request, now)
-    made = oncall.override(_roster(api), _name(request), needed(values, "user", NAME_LENGTH), start, end, change)
+    made = oncall.override(_rota(api), _name(request), needed(values, "user", NAME_LENGTH), start, end, change)
     if isinstance(made, Refusal):
         raise _refused(request, made)
     return Response(200, _override(made))
@@ -70,7 +70,7 @@ def post_swap(api: Api, request: Request, now: datetime) -> Response:
     """Have the users of two shifts take each other's."""
     values = read_object(request.body, ("first", "second", "by", "comment"))
     instants = _needed_time(values, "first"), _needed_time(values, "second")
-    made = oncall.swap_shifts(_roster(api), _name(request), *instants, _change(values, request, now))
+    made = oncall.swap_shifts(_rota(api), _name(request), *instants, _change(values, request, now))
     if isinstance(made, (Refusal, SwapRefusal)):
         raise _refused(request, made)
     return Response(200, {"overrides": [_override(each) for each in made]})
@@ -79,7 +79,7 @@ def post_swap(api: Api, request: Request, now: datetime) -> Response:
 def delete_override(api: Api, request: Request, now: datetime) -> Response:
     """Take back an override."""
     override_id = request.path[6]
-    removed = oncall.remove(_roster(api), _name(request), override_id, by=_caller(request), now=now)
+    removed = oncall.remove(_rota(api), _name(request), override_id, by=_caller(request), now=now)
     if removed is None:
         raise Refused(404, f"there is no override {override_id} of {_name(request)} that was made at run time")
     return Response(200, _override(removed))
@@ -119,10 +119,10 @@ def _override(override: Override) -> dict[str, Any]:
     }
 
 
-def _roster(api: Api) -> Roster:
-    if api.roster is None:
+def _rota(api: Api) -> Rota:
+    if api.rota is None:
         raise Refused(404, "there are no schedules here")
-    return api.roster
+    return api.rota
 
 
 def _name(request: Request) -> str:
@@ -130,7 +130,7 @@ def _name(request: Request) -> str:
 
 
 def _schedule(api: Api, request: Request, now: datetime) -> Schedule:
-    found = _roster(api).schedules(now=now).get(_name(request))
+    found = _rota(api).schedules(now=now).get(_name(request))
     if found is None:
         raise _refused(request, Refusal.NO_SCHEDULE)
     return found

@@ -11,7 +11,7 @@ from ..core.matchers import Matcher
 from ..core.patterns import Compile, Pattern
 from ..pipeline.incidents import Desk
 from ..pipeline.ingest import Ingester
-from ..pipeline.oncall import Roster
+from ..pipeline.oncall import Rota
 from ..pipeline.silences import Keeper
 from ..pipeline.standing import Board
 from ..ports import Actions, Configurations, Counters, Receipts
@@ -43,7 +43,7 @@ class Api:
     reference of the configuration leads to, raising the same. Without a `limiter` everybody may ask as often as they
     wish. `seen` counts signed requests, so that none is taken twice; without it they are.
     `receipts` says the same of what PagerDuty tells us, and tries again until it is done. `actions` takes what people
-    press in a chat. `roster` is for questions about schedules.
+    press in a chat. `rota` is for questions about schedules.
     """
 
     desk: Desk
@@ -60,7 +60,7 @@ class Api:
     seen: Counters | None = None
     receipts: Receipts | None = None
     actions: Actions | None = None
-    roster: Roster | None = None
+    rota: Rota | None = None
     about: About = field(default_factory=About)
 
 
