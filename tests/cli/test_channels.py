@@ -104,6 +104,21 @@ def test_a_secret_without_the_key_is_named_and_not_shown(tried: Shell, aws: dict
     assert "hush" not in said(ran)
 
 
+def test_a_users_way_is_tried_where_it_is_named_and_never_with_all(
+    tried: Shell, receivers: Receivers, tmp_path: Path
+) -> None:
+    alertmanager = (
+        f"global: {{pagerduty_url: '{receivers.pagerduty_url}'}}\nroute: {{receiver: a}}\nreceivers: [{{name: a}}]"
+    )
+    users = f'users: [{{name: ann, pagerduty: "{tmp_path}/key", phone: "+441234567890"}}]'
+    write_files(tmp_path / "config", {"alertmanager.yml": alertmanager, "tocsin.yml": users})
+    assert "user/ann" not in tried.run("channels", "test").out
+    ran = tried.run("channels", "test", "user/ann/pagerduty")
+    assert (ran.status, ran.out.partition(":")[0]) == (0, "user/ann/pagerduty (pagerduty)")
+    assert len(receivers.accepted("pagerduty")) == 2
+    assert "needs AWS, and AWS_REGION" in tried.run("channels", "test", "user/ann/sms", "--dry-run").err
+
+
 def test_a_receiver_that_is_not_there(tried: Shell) -> None:
     ran = tried.run("channels", "test", "temm")
     assert (ran.status, ran.err) == (2, "tocsin: there is no receiver temm; did you mean team?\n")

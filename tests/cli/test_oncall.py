@@ -154,10 +154,18 @@ def test_without_schedules_it_is_said_where_they_stand(shell: Shell) -> None:
     assert (ran.status, ran.err) == (2, "tocsin: there are no schedules: they stand in tocsin.yml\n")
 
 
+def test_check_warns_of_a_users_secret_that_is_not_there(desk: Shell) -> None:
+    text = FILES["tocsin.yml"].replace("{name: ann,", '{name: ann, pagerduty: "secret:pagerduty#ann",')
+    write_files(desk.folder / "config", {"tocsin.yml": text})
+    needed = "user/ann/pagerduty: secret:pagerduty#ann needs TOCSIN_SECRET_PAGERDUTY, which is not set here"
+    assert needed in desk.run("check", "config", now=NOW).out
+
+
 def test_check_warns_of_gaps_in_schedules_that_a_policy_tells(desk: Shell) -> None:
     ran = desk.run("check", "config", now=NOW)
     warnings = [line for line in ran.out.splitlines() if "nobody is on call" in line or "more gap" in line]
     assert ran.status == 0
+    assert "\n3 users, 3 on-call schedules\n" in ran.out
     assert warnings == [
         "warning: schedule office: nobody is on call from 2026-03-24 17:00 CET until 2026-03-25 09:00 CET",
         "warning: schedule office: nobody is on call from 2026-03-25 17:00 CET until 2026-03-26 09:00 CET",

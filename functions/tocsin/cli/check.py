@@ -124,6 +124,8 @@ def _summary(found: Configuration) -> Iterator[str]:
     yield f"{_plural(len(found.receivers), 'receiver')}: {by_kind or 'no integration'}"
     yield _plural(sum(1 for _ in _routes(found.root)), "route")
     yield _policies(found)
+    if found.users:
+        yield f"{_plural(len(found.users), 'user')}, {_plural(len(found.schedules), 'on-call schedule')}"
 
 
 def _policies(found: Configuration) -> str:
@@ -155,7 +157,7 @@ def _warnings(found: Configuration, workplace: Workplace) -> Iterator[str]:
         if not found.receivers[name].integrations:
             yield f"receiver {name}: it has no integration: what goes there is told to nobody"
     known = workplace.settings.secret_names
-    for receiver in found.receivers.values():
+    for receiver in (*found.receivers.values(), *found.contacts.values()):
         for integration in receiver.integrations:
             yield from _secret_warnings(integration, known)
 
