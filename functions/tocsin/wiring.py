@@ -493,6 +493,7 @@ class Application:
             configurations=self.configurations,
             receipts=DynamoReceipts(self.table),
             reply=self.senders.slack_replies(),
+            overrides=self.overrides,
         )
 
     @cached_property

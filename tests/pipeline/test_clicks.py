@@ -65,7 +65,9 @@ class Town:
 
     @property
     def performer(self) -> Performer:
-        return Performer(self.world.desk(), self.world.configurations("act"), self.receipts, self.replies)
+        return Performer(
+            self.world.desk(), self.world.configurations("act"), self.receipts, self.replies, self.world.store
+        )
 
     def click(self, press: Press, *, user: str = "U1", name: str = "annie", **more: Any) -> Click:
         self.pressed += 1
@@ -220,6 +222,14 @@ def test_who_is_on_call_is_said() -> None:
     assert head == "On call now"
     assert primary.startswith("• primary: ann, until 20")
     assert secondary == "• secondary: nobody"
+
+
+def test_who_takes_over_at_run_time_is_on_call() -> None:
+    town = Town(schedules={"primary": Schedule("primary", ())})
+    hour = Override(town.world.now, town.world.now + HOUR, "ann", "primary", "ov-1")
+    town.world.store.add_overrides([hour], now=town.world.now)
+    town.do(Press.ONCALL)
+    assert "primary: ann, until" in town.said
 
 
 def test_without_a_schedule_nobody_is_on_call() -> None:

@@ -13,10 +13,10 @@ from enum import StrEnum
 from ..core.clicks import Click, Press
 from ..core.configuration import Configuration
 from ..core.incidents import Actor, IncidentId, Source
-from ..core.oncall import shift_at
+from ..core.oncall import in_force, shift_at
 from ..core.wording import clip, one_line, plural, time_text
 from ..errors import ConflictError, DeliveryError, StoreError
-from ..ports import Configurations, Receipt, Receipts, Replies
+from ..ports import Configurations, Overrides, Receipt, Receipts, Replies
 from . import incidents
 from .incidents import Desk, Order, Verb
 
@@ -53,6 +53,7 @@ class Performer:
     configurations: Configurations
     receipts: Receipts
     reply: Replies
+    overrides: Overrides
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def _do(world: Performer, click: Click, *, now: datetime) -> _Done:
     if click.button.press is Press.LIST:
         return _Done(Outcome.ANSWERED, _listed(world.desk, configuration, now=now))
     if click.button.press is Press.ONCALL:
-        return _Done(Outcome.ANSWERED, _on_call(configuration, now=now))
+        return _Done(Outcome.ANSWERED, _on_call(world, configuration, now=now))
     return _act(world, click, configuration, now=now)
 
 
@@ -141,11 +142,12 @@ def _listed(desk: Desk, configuration: Configuration, *, now: datetime) -> str:
     return "\n".join([f"{plural(len(found), 'incident')} open", *lines])
 
 
-def _on_call(configuration: Configuration, *, now: datetime) -> str:
+def _on_call(world: Performer, configuration: Configuration, *, now: datetime) -> str:
     if not configuration.schedules:
         return "There is no on-call schedule."
     lines = []
-    for name, schedule in sorted(configuration.schedules.items()):
+    schedules = in_force(configuration.schedules, world.overrides.load_overrides(now=now), configuration.users)
+    for name, schedule in sorted(schedules.items()):
         shift = shift_at(schedule, now)
         lines.append(f"• {name}: {shift.user}, until {time_text(shift.end)}" if shift else f"• {name}: nobody")
     return "\n".join(["On call now", *lines])
