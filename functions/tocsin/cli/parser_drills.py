@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 def add_commands(commands: Commands) -> None:
     """Add the commands."""
     _fire(commands.add_parser("fire", help="send the alerts of a scenario, marked as a drill"))
+    _drill(commands.add_parser("drill", help="see that everything that should arrive does, once"))
 
 
 def _fire(parser: argparse.ArgumentParser) -> None:
@@ -30,3 +31,35 @@ def _fire(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--real", action="store_true", help="do not mark it: people will take it for real")
     place_options(parser)
     parser.set_defaults(run="fire:run")
+
+
+def _drill(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(metavar="WHAT", required=True)
+    storm = verbs.add_parser("storm", help="many alerts within seconds: nothing is lost, nothing comes twice")
+    storm.add_argument("--alerts", metavar="N", type=_count, default=1000, help="how many alerts (1000)")
+    storm.add_argument("--seconds", metavar="S", type=float, default=10.0, help="within how many seconds (10)")
+    storm.add_argument("--groups", metavar="G", type=_count, default=40, help="of how many services (40)")
+    storm.add_argument("--severity", metavar="NAME", default="warning", help="their severity (warning)")
+    storm.add_argument("--keep", action="store_true", help="leave them firing: they end by themselves")
+    storm.set_defaults(run="drill:storm")
+    prometheus = verbs.add_parser(
+        "prometheus", help="as a Prometheus server and an Alertmanager send, repetitions and all"
+    )
+    prometheus.set_defaults(run="drill:prometheus")
+    for verb in (storm, prometheus):
+        verb.add_argument("labels", nargs="*", metavar="LABEL", help="labels for the alerts, such as cluster=eu")
+        verb.add_argument(
+            "--timeout", metavar="DURATION", default="5m", help="how long to wait for what should arrive (5m)"
+        )
+        place_options(verb)
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if not 0 < count <= 1_000_000:
+        raise ValueError
+    return count
+
+
+# argparse calls a type by its name in errors.
+_count.__name__ = "whole number above zero"

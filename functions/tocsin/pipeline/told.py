@@ -83,7 +83,9 @@ def _integrations(
     for delivery in shelf.deliveries.load_deliveries(group):
         by_key.setdefault(delivery.integration, []).append(delivery)
     tells_ends = {
-        each.key: each.send_resolved for receiver in configuration.receivers.values() for each in receiver.integrations
+        each.key: each.send_resolved
+        for receiver in (*configuration.receivers.values(), *configuration.contacts.values())
+        for each in receiver.integrations
     }
     for key, deliveries in sorted(by_key.items()):
         heard: dict[Status, set[Fingerprint]] = {Status.FIRING: set(), Status.RESOLVED: set()}
