@@ -31,6 +31,8 @@ TOCSIN = """
 redaction: {kinds: []}
 cooldown: 0s
 pagerduty: {webhook_secrets: ['secret:pagerduty#webhook', 'secret:pagerduty#old-webhook']}
+links: {secret: 'secret:links#key', url: 'https://t.example.org'}
+escalation: {policies: [{name: all, steps: [{after: 0s, receivers: [all]}]}]}
 """
 FUNCTION_OF = {"slack": "notify_slack", "pagerduty": "notify_pagerduty", "email": "notify_email"}
 BEGIN = START.replace(year=2025)
@@ -89,6 +91,7 @@ def secrets(marks: Marks, base: str) -> dict[str, dict[str, str]]:
             "old-webhook": marks("PagerDuty's old webhook"),
         },
         "email": {"password": marks("mail password", odd=True)},
+        "links": {"key": f"long-enough-{marks('links key')} long-enough-{marks('old links key')}"},
         "webhook": {
             "hook": f"{base}/hook/{marks('webhook path')}?key={marks('webhook parameter')}",
             "basic": marks("basic password", odd=True),
@@ -135,7 +138,8 @@ class Stack:
             TOCSIN_PROMETHEUS_URL=self.prometheus,
             TOCSIN_PROMETHEUS_AUTH="none",
             **{
-                f"TOCSIN_SECRET_{name.upper()}": f"marked-{name}" for name in ("slack", "pagerduty", "email", "webhook")
+                f"TOCSIN_SECRET_{name.upper()}": f"marked-{name}"
+                for name in ("slack", "pagerduty", "email", "webhook", "links")
             },
         )
         # Keys of AWS are in the environment of every function.

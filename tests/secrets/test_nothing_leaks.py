@@ -220,6 +220,34 @@ def test_no_webhook_tells_what_it_was_signed_with(stack: Stack) -> None:
     assert stack.marks.found_in(stack.everything()) == set()
 
 
+def test_no_link_is_told_but_to_who_it_is_for_and_its_key_to_nobody(stack: Stack, mail: MailEcho) -> None:
+    told = [each for each in stack.fire() if each["integration"] in ("slack", "email", "discord", "telegram")]
+    for mood in MOODS[:3]:
+        stack.receivers.mood = mood
+        for each in told:
+            stack.deliver(each)
+    tokens = set(re.findall(r"act\?t=([A-Za-z0-9_-]{20,})", "".join([*stack.receivers.asked, *mail.asked])))
+    assert tokens
+    for token in tokens:
+        for asked in (token, token[:-1], f"{token}A", f"{token}%0a"):
+            for method in ("GET", "POST", "PUT"):
+                stack.run("api", request(method, "/act", query=f"t={asked}", authorization=""))
+    # The answer of a page holds no link either: its form has no address.
+    everything = "\n".join(stack.everything())
+    assert "link_refused" in everything
+    assert "incident_action" in everything
+    assert not any(token in everything for token in tokens)
+    for text in ("{", '{"key": "short"}', '{"key": 1}'):
+        stack.manager.put_secret_value(SecretId="marked-links", SecretString=text)
+        stack.forget_secrets()
+        stack.deliver(told[0])
+        stack.run("api", request("POST", "/act", query=f"t={min(tokens)}", authorization=""))
+    said = "".join(stack.out)
+    assert "link_not_made" in said
+    assert "links_unreadable" in said
+    assert stack.marks.found_in(stack.everything()) == set()
+
+
 # AWS and the environment
 
 
