@@ -118,7 +118,7 @@ def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
 class Account:
     """The account. As a context manager it runs a server on 127.0.0.1 and a free port; without one it is asked by take.
 
-    `clock` gives the time, `wait` passes seconds between two tries, `post` sends a webhook.
+    `told` holds what integrations said, by key and action. `clock` gives the time, `wait` passes seconds between two tries, `post` sends a webhook.
     """
 
     def __init__(
@@ -132,6 +132,7 @@ class Account:
     ) -> None:
         self.webhook_secrets = webhook_secrets
         self.incidents: list[Incident] = []
+        self.told: list[tuple[str, str]] = []
         self.refusals: list[str] = []
         self.sent: list[Webhook] = []
         self.dropped: list[Webhook] = []
@@ -201,6 +202,7 @@ class Account:
 
     def _apply(self, event: Mapping[str, Any], key: str) -> None:
         action, routing_key = event["event_action"], event["routing_key"]
+        self.told.append((key, action))
         found = next((each for each in self.open if (each.routing_key, each.key) == (routing_key, key)), None)
         us = _reference("events_api_v2_inbound_integration_reference", f"PI{routing_key[:5].upper()}", "Tocsin")
         if action == "trigger":
