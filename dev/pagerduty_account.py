@@ -118,7 +118,8 @@ def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
 class Account:
     """The account. As a context manager it runs a server on 127.0.0.1 and a free port; without one it is asked by take.
 
-    `told` holds what integrations said, by key and action. `clock` gives the time, `wait` passes seconds between two tries, `post` sends a webhook.
+    `clock` gives the time, `wait` passes seconds between two tries, `post` sends a webhook. `told` holds what
+    integrations said: key and action.
     """
 
     def __init__(
