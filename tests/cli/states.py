@@ -12,6 +12,7 @@ from tocsin.adapters.local_state import LocalStore
 from tocsin.adapters.memory import FixedConfigurations, MemoryStore
 from tocsin.pipeline.incidents import Desk
 from tocsin.pipeline.ingest import Ingester
+from tocsin.pipeline.oncall import Rota
 from tocsin.pipeline.silences import Keeper
 from tocsin.pipeline.standing import Board
 from tocsin.web.serving import About, Api
@@ -54,6 +55,7 @@ def api_of(world: World) -> Api:
         board=Board(store, store, store),
         ingester=Ingester(configurations, store, store, store, store, world.timers, log),
         keeper=Keeper(store, log, lambda: f"00000000-0000-4000-8000-{next(numbers):012d}"),
+        rota=Rota(configurations, store, log),
         about=About(started_at=START),
     )
 

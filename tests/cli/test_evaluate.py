@@ -193,7 +193,10 @@ def test_an_acknowledgement_on_the_state_file_stops_the_escalation(cron: Shell, 
     )
     for number in range(8):
         cron.run("evaluate", now=START + (22 + number) * MINUTE)
-    assert [each.target for each in receivers.accepted("slack")] == ["team"]
+    page, update = receivers.accepted("slack")
+    assert {page.target, update.target} == {"team"}, "no step was taken"
+    assert "Acknowledged by ann" not in json.dumps(page.payload)
+    assert "Acknowledged by ann" in json.dumps(update.payload)
 
 
 @pytest.mark.prometheus

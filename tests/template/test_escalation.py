@@ -68,7 +68,11 @@ def test_every_choice_has_a_way_out_for_what_nobody_thought_of(name: str) -> Non
 
 def test_the_function_is_asked_about_the_incident_at_a_time_that_its_retries_share() -> None:
     decide = STATES["Decide"]
-    assert decide["Parameters"] == {"incident.$": "$.incident", "now.$": "$$.State.EnteredTime"}
+    assert decide["Parameters"] == {
+        "incident.$": "$.incident",
+        "climb.$": "$.climb",
+        "now.$": "$$.State.EnteredTime",
+    }
     assert decide["ResultPath"] == "$.decision"
 
 

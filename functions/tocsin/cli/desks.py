@@ -115,7 +115,8 @@ def _on_table(workplace: Workplace, log: Log) -> Api:
         ingested=workplace.ingested,
         inhibitors=workplace.inhibitors,
         overrides=workplace.overrides,
-        timers=workplace.timers,
+        # Without the queue the next tick finds the group: it is overdue.
+        timers=workplace.timers if workplace.settings.get("TOCSIN_TIMER_QUEUE_URL") else MemoryTimers(),
         log=log,
     )
 

@@ -65,8 +65,8 @@ class CalendarLayer:
         # What has no zone is looked for as if it had UTC.
         occurrences = self.query.between(start - _DAY, end + _DAY)
         shifts = (shift for event in occurrences if (shift := self._shift(event)))
-        for shift in sorted(clip(shifts, start, end), key=lambda each: (each.start, each.user)):
-            found = lay_over(found, [shift])
+        for shift in sorted(shifts, key=lambda each: (each.start, each.user)):
+            found = lay_over(found, list(clip([shift], start, end)))
         return joined(found)
 
     def _shift(self, event: Component) -> Shift | None:

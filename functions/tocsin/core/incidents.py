@@ -162,6 +162,11 @@ class Incident:
         return self.turn_at or self.opened_at
 
     @property
+    def who(self) -> str:
+        """Return who has it, or else who changed it last; empty where nobody did."""
+        return self.owner if self.owner and not self.is_over else self.changed_by
+
+    @property
     def is_over(self) -> bool:
         return self.state in OVER
 

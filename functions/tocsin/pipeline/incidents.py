@@ -200,8 +200,7 @@ class Acted:
         at = f" at {format_time(incident.changed_at.replace(microsecond=0))}" if incident.changed_at else ""
         if self.refusal in (None, Refusal.ALREADY, Refusal.OVER):
             said = f"already {incident.state.value}" if self.refusal else incident.state.value
-            by = incident.owner or incident.changed_by or "nobody"
-            return f"{said} by {by}{at}{comment}"
+            return f"{said} by {incident.who or 'nobody'}{at}{comment}"
         return str(self.refusal)
 
 

@@ -15,7 +15,7 @@ from ..adapters.memory import FixedConfigurations
 from ..core.configuration import Configuration
 from ..core.escalation import Action
 from ..core.incidents import Actor, Incident, IncidentId, acknowledge, read_execution_name
-from ..core.notifications import Notification, from_json, parse_time
+from ..core.notifications import Notification, Reason, from_json, parse_time
 from ..core.patterns import Compile, without_engine
 from ..core.receivers import Kind as IntegrationKind
 from ..core.routing import GroupId
@@ -205,7 +205,8 @@ class World:
                 notify.run(self._notifier, notification, now=self.now)
 
     def _receive(self, notification: Notification, *, now: datetime) -> str:
-        self.chronicle.pages.append(Page(now, notification))
+        if notification.reason is not Reason.UPDATE:  # which calls nobody
+            self.chronicle.pages.append(Page(now, notification))
         return "taken in virtual time"
 
     # Escalation

@@ -164,7 +164,7 @@ def _page(incident: Incident, visit: _Visit) -> Page:
 
 def _standing(incident: Incident) -> tuple[str, str, bool]:
     """Return how an incident stands, as a heading and a sentence, and whether it can be acknowledged."""
-    who = incident.owner or incident.changed_by or "nobody"
+    who = incident.who or "nobody"
     since = f" since {time_text(incident.changed_at)}" if incident.changed_at else ""
     until = f" until {time_text(incident.until)}" if incident.until else ""
     match incident.state:
