@@ -21,6 +21,7 @@ from typing import Any
 from tests.stories.world import World
 from tocsin import config
 from tocsin.adapters.sns import SnsTopic
+from tocsin.core.clicks import Button, Click, Press, as_json
 from tocsin.core.configuration import Configuration
 from tocsin.core.notifications import encode, format_time
 from tocsin.core.rules import Sample
@@ -75,6 +76,8 @@ def events() -> dict[str, Any]:
         "escalate_first": {"incident": incident, "now": _milliseconds(opened_at)},
         "escalate_later": {"incident": incident, "now": _milliseconds(opened_at + timedelta(minutes=5))},
         **_notifications(),
+        "act_click": queue_event("ActionQueue", as_json(_click(Button(Press.ACKNOWLEDGE, incident)))),
+        "act_command": queue_event("ActionQueue", as_json(_click(Button(Press.LIST)))),
         "api_topic": topic_event(
             """
 Alerts Firing:
@@ -92,6 +95,13 @@ Source: /graph?g0.expr=up&g0.tab=1
             "POST", f"/api/tocsin/v1/incidents/{incident}/acknowledge", body={"comment": "looking at it"}
         ),
     }
+
+
+def _click(button: Button) -> Click:
+    """Return what somebody pressed a minute after the incident opened."""
+    url = f"https://hooks.slack.com/actions/T0TOCSIN/1/{_id('slack', button.value)}"
+    at = story().incident().opened_at + timedelta(minutes=1)
+    return Click(_id("click", button.value), button, "U012ABC", "ada", at, url)
 
 
 def _notifications() -> dict[str, Any]:
@@ -189,14 +199,14 @@ def topic_event(message: str) -> dict[str, Any]:
     }
 
 
-def queue_event(queue: str, *bodies: Mapping[str, str] | str) -> dict[str, Any]:
+def queue_event(queue: str, *bodies: Mapping[str, Any] | str) -> dict[str, Any]:
     """Return the event that a function gets of a queue's messages."""
     arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{STACK}-{queue}-Lh3kT9vRfYdq"
     sent = int((BAD + timedelta(minutes=1)).timestamp() * 1000)
     return {"Records": [_record(body, arn, sent=sent, number=number) for number, body in enumerate(bodies)]}
 
 
-def _record(body: Mapping[str, str] | str, arn: str, *, sent: int, number: int) -> dict[str, Any]:
+def _record(body: Mapping[str, Any] | str, arn: str, *, sent: int, number: int) -> dict[str, Any]:
     text = body if isinstance(body, str) else json.dumps(body, sort_keys=True)
     return {
         "messageId": _id("sqs", f"{number} {text}"),

@@ -374,6 +374,8 @@ MALFORMED: dict[str, tuple[str, Any, str]] = {
     "dispatch is given nothing": ("dispatch", {}, "expected `Records` as an SQS event has them, found {}"),
     "dispatch is given a tick": ("dispatch", {"now": "2025-11-20T03:00:00Z"}, "expected `Records` as an SQS event"),
     "dispatch is given records of another kind": ("dispatch", {"Records": ["x"]}, "expected `messageId` and `body`"),
+    "act is given nothing": ("act", {}, "expected `Records` as an SQS event has them, found {}"),
+    "act is given a notification": ("act", read("notify_slack_firing"), "expected `messageId` and `body`"),
     "escalate is given nothing": ("escalate", {}, "needs the text `incident`, found None"),
     "escalate is given no time": ("escalate", {"incident": "inc-1"}, "question needs `now` as a time"),
     "escalate is given a list": ("escalate", [], "needs the text `incident`"),
@@ -443,6 +445,8 @@ def test_each_function_may_do_what_it_does(deployed: Deployment, metrics: Endpoi
     deployed.invoke("api", api_event("GET", "/api/v2/alerts"))
     taken = deployed.invoke("api", api_event("POST", f"/api/tocsin/v1/incidents/{incident}/acknowledge", body={}))
     assert taken["statusCode"] == 200
+    for name in ("act_click", "act_command"):
+        deployed.invoke("act", read(name))
     metrics.say({})
     deployed.invoke("evaluate", tick(30))
     used = {function: actions - allowed_actions(FUNCTIONS[function]) for function, actions in deployed.actions.items()}
