@@ -15,6 +15,7 @@ from tests.stories.world import Died, World
 from tests.web.paging import Line, Without, hears_pagerduty, pages_pagerduty
 from tocsin.core.incidents import IncidentState, Source
 from tocsin.core.notifications import Reason
+from tocsin.core.policies import Terms
 from tocsin.core.routing import RouteSpec
 from tocsin.errors import ConflictError, StoreError
 
@@ -156,6 +157,32 @@ def test_two_acknowledge_at_once_and_one_has_it() -> None:
     assert both.world.incident().owner == "ada"
     assert both.statuses[-1] == 202
     assert calls(both.world) == ["team"]
+
+
+def test_where_nobody_may_acknowledge_the_climb_goes_on_whatever_is_shown_there() -> None:
+    both = line(escalation=replace(CLIMB, terms=Terms(is_acknowledgeable=False)))
+    both.there.acknowledge(both.incident, by=ANN)
+    both.there.deliver()
+    both.world.advance(hours=1)
+    assert both.world.incident().state is IncidentState.OPEN
+    assert calls(both.world) == ["team", "second", "boss"]
+    assert both.statuses == [202, 202]
+
+
+def test_an_acknowledgement_there_times_out_here_and_the_next_one_counts() -> None:
+    both = line(escalation=replace(CLIMB, terms=Terms(ack_timeout=timedelta(minutes=30))))
+    both.there.acknowledge(both.incident, by=ANN)
+    both.there.deliver()
+    (first,) = [each for each in both.there.sent if each.kind == "incident.acknowledged"]
+    both.world.advance(minutes=31)
+    assert both.world.incident().state is IncidentState.OPEN
+    both.there.send_again(first)
+    both.world.advance(minutes=20)
+    assert calls(both.world) == ["team", "second", "boss"]
+    both.there.unacknowledge(both.incident)  # as the service's own timeout does
+    both.there.acknowledge(both.incident, by=BOB)
+    both.there.deliver()
+    assert (both.world.incident().state, both.world.incident().owner) == (IncidentState.ACKNOWLEDGED, "Bob")
 
 
 def test_whatever_is_told_twice_is_done_once() -> None:
