@@ -144,6 +144,16 @@ def test_it_does_where_it_is_allowed(way: str) -> None:
     assert listener.came > 0
 
 
+@pytest.mark.parametrize(("allowed", "comes"), [("*", False), ("hooks.slack.com", False), ("127.0.0.1", True)])
+def test_an_answer_to_who_clicked(allowed: str, *, comes: bool) -> None:
+    with listening() as listener:
+        reply = _application("act", listener.address, allowed).senders.slack_replies()
+        with pytest.raises(DeliveryError) as raised:
+            reply(f"http://{listener.address}/actions/x", "done", now=NOW)
+        assert (raised.value.reason is FailureReason.NOT_CONFIGURED) is not comes
+    assert (listener.came > 0) is comes
+
+
 @pytest.mark.parametrize(("allowed", "comes"), [("*", False), ("127.0.0.1", True)])
 def test_the_heartbeat_of_a_tick(allowed: str, *, comes: bool) -> None:
     with listening() as listener:

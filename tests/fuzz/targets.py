@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import Any
 
 from dev.pagerduty_account import sign
+from dev.slack_workspace import command_body
 from tests.adapters.scripted import Clock, ScriptedTransport
 from tests.cli.states import burning
 from tests.core.test_pagerduty import body as pagerduty_body
@@ -24,6 +25,8 @@ from tests.fuzz.seeds import SHIPPED, cases, chosen, events, files, rule_files, 
 from tests.stories.configurations import configuration, rule
 from tests.stories.world import START, World
 from tests.web.paging import NEW, Line, hears_pagerduty
+from tests.web.test_links import Links
+from tests.web.test_slack import CLICK, COMMANDS, INTERACTIONS, Door, altered, signed
 from tocsin import config
 from tocsin.adapters.channel import Outlets
 from tocsin.adapters.http import Http, Response
@@ -34,9 +37,11 @@ from tocsin.adapters.prometheus import Prometheus
 from tocsin.adapters.secrets import Secrets
 from tocsin.adapters.slack import SlackSender
 from tocsin.config.patterns import compile_pattern
+from tocsin.core.action_links import read_keys
 from tocsin.core.durations import format_duration, parse_duration
 from tocsin.core.matcher_syntax import MatcherSyntaxError, Syntax, parse_matcher, parse_matchers
 from tocsin.core.notifications import Notification, from_json
+from tocsin.core.oncall import gaps, shifts, who
 from tocsin.core.receivers import Kind
 from tocsin.core.redaction import Redaction
 from tocsin.core.series import RangeQuery
@@ -46,7 +51,8 @@ from tocsin.core.templates.errors import TemplateError
 from tocsin.errors import ConfigError, DeliveryError, EventError, QueryError, StoreError, TocsinError
 from tocsin.pipeline.notify import DeliveryInProgressError
 from tocsin.ports import Query
-from tocsin.web.http import Refused
+from tocsin.web.api import answer
+from tocsin.web.http import Refused, Request, parse_query
 from tocsin.web.identities import identify, read_tokens
 from tocsin.web.limits import read_limits
 from tocsin.web.rates import read_rates
@@ -198,6 +204,28 @@ def tocsin_yml(data: bytes) -> None:
     config.check_tocsin("tocsin.yml", data, environment={"A": "1", "EMPTY": ""})
     made = config.load(source, environment={"A": "1", "EMPTY": ""})
     made.redaction.pairs({"a": "password=hunter2", "b": text(data)[:200]})
+
+
+def calendar_file(data: bytes) -> None:
+    made = config.load({**_ROTA, "oncall/primary.ics": data}, environment={})
+    for days in (0, 31, 365):
+        start = NOW + timedelta(days=days)
+        has = shifts(made.schedules["primary"], start, start + timedelta(days=14))
+        for shift in has:
+            found = who(made.schedules["primary"], shift.start)
+            check(found == shift.user, "a shift is not its user's")
+
+
+def schedule_file(data: bytes) -> None:
+    users = b'users: [{name: ann, phone: "+441234567890"}, {name: bob, phone: "+441234567891"}]\n'
+    source = {"alertmanager.yml": _ROTA["alertmanager.yml"], "tocsin.yml": users + b"schedules:\n" + data}
+    for schedule in config.load(source, environment={}).schedules.values():
+        for days in (0, 180):
+            start = NOW + timedelta(days=days)
+            end = start + timedelta(days=14)
+            spans = sorted([*shifts(schedule, start, end), *gaps(schedule, start, end)], key=lambda each: each.start)
+            edges = [start, *(each.end for each in spans)]
+            check(edges == [*(each.start for each in spans), end], "shifts and gaps do not partition time")
 
 
 def rule_file(data: bytes) -> None:
@@ -361,6 +389,113 @@ def _pagerduty_events() -> list[bytes]:
     return [*(pagerduty_body(f"incident.{kind}", incident_key=key) for kind in kinds), pagerduty_body("pagey.ping")]
 
 
+@dataclass(slots=True)
+class _Slack:
+    """The doors for Slack's clicks and commands, over an installation that is made anew from time to time."""
+
+    door: Door | None = None
+    asked: int = 0
+
+    def __call__(self, body: bytes, path: str, signature: str = "") -> int:
+        if self.door is None or self.asked % 100 == 0:
+            self.door = Door()
+            self.door.api = replace(self.door.api, seen=None)  # what is tried is tried again
+        self.asked += 1
+        request = altered(signed(body), x_slack_signature=signature) if signature else signed(body)
+        return self.door.post(request, path, is_encoded=True).status
+
+
+_slack = _Slack()
+
+
+def slack_click(data: bytes) -> None:
+    status = _slack(data, INTERACTIONS)
+    check(status in (200, 400), f"a signed click is answered with {status}")
+
+
+def slack_command(data: bytes) -> None:
+    status = _slack(data, COMMANDS)
+    check(status in (200, 400), f"a signed command is answered with {status}")
+
+
+def slack_signature(data: bytes) -> None:
+    status = _slack(CLICK, INTERACTIONS, text(data)[:8_000] or "none")
+    check(status == 401, f"a stranger is answered with {status}")
+
+
+@dataclass(slots=True)
+class _Links:
+    """The page behind links, over an installation that is made anew from time to time."""
+
+    links: Links | None = None
+    asked: int = 0
+
+    def __call__(self, query: str) -> None:
+        if self.links is None or self.asked % 100 == 0:
+            self.links = Links()
+        self.asked += 1
+        before = self.links.incident
+        asked = Request("POST", ("act",), parse_query(query), source="192.0.2.1")
+        answered = answer(self.links.api, asked, now=self.links.world.now)
+        if asked.last("t") == self.links.token():
+            check(answered.status == 200, "a link of ours is refused")
+            return
+        check(answered.status == 403, f"a stranger's link is answered with {answered.status}")
+        check(self.links.incident == before, "a stranger's link changes an incident")
+
+
+_links = _Links()
+
+
+def links(data: bytes) -> None:
+    _links(text(data))
+
+
+def link_keys(data: bytes) -> None:
+    said = text(data)
+    try:
+        keys = read_keys(said)
+    except ValueError as error:
+        check("k" * 8 not in str(error), "what is said of keys holds one")
+        raise
+    check(all(len(key) >= 32 for key in keys), "a short key is taken")
+
+
+@dataclass(slots=True)
+class _Rota:
+    """The API over an installation with a schedule, in which overrides are asked for."""
+
+    world: World | None = None
+    asked: int = 0
+
+    def __call__(self, path: str, body: bytes) -> None:
+        if self.world is None or self.asked % 100 == 0:
+            self.world = World(config.load({**_ROTA, "oncall/primary.ics": CALENDAR}, environment={}))
+        self.asked += 1
+        answered = worlds.ask(
+            self.world,
+            {
+                "rawPath": f"/api/tocsin/v1/oncall/primary/{path}",
+                "requestContext": {"http": {"method": "POST", "path": path}},
+                "headers": {},
+                "body": base64.b64encode(body).decode(),
+                "isBase64Encoded": True,
+            },
+        )
+        check(answered["statusCode"] < 500, f"the API fails: {answered}")
+        shown = {"rawPath": "/api/tocsin/v1/oncall/primary", "headers": {}}
+        shown |= {"requestContext": {"http": {"method": "GET", "path": "/"}}}
+        check(worlds.ask(self.world, shown)["statusCode"] == 200, "the schedule cannot be shown any more")
+
+
+_rota = _Rota()
+
+
+def overrides(data: bytes) -> None:
+    for path in ("overrides", "swaps"):
+        _rota(path, data)
+
+
 def gateway_event(data: bytes) -> None:
     _api(value(data))
 
@@ -372,6 +507,7 @@ def query_string(data: bytes) -> None:
         "/api/v2/silences",
         "/api/v1/rules",
         "/api/tocsin/v1/explanations",
+        "/api/tocsin/v1/oncall",
         "/api/tocsin/v1/deliveries",
     ):
         context = {"http": {"method": "GET", "path": path}}
@@ -629,16 +765,100 @@ external_labels: {cluster: eu}
 rules:
   - {name: r, severity: critical, metric: m, condition: gt, threshold: ${A:-1}, window: 5, channels: [a]}
 cooldowns: [{matchers: ['a="b"'], receiver: b, cooldown: 1h}]
+users: [{name: ann, phone: "+441234567890", pagerduty: "secret:p#a", notify: [{by: sms, after: 2m}, {by: pagerduty}]}]
+schedules: [{name: primary, layers: [{users: [ann], restrictions: [{days: [monday:friday], from: "18:00"}]}]}]
 escalation: {policies: [{name: p, matchers: ['a=~"b.*"'], steps: [{receivers: [a]}, {after: 5m, receivers: [b]}]}]}
 silences: {required_labels: [team], max_alerts: 5}
+links: {secret: "secret:links#key", valid_for: 2h, url: "https://alerts.example.com"}
 redaction: {kinds: [passwords], patterns: ['a+'], labels: [a], keep: [b]}
 compatibility: alertmanager
+"""
+
+_ROTA = {
+    "alertmanager.yml": b"global: {smtp_from: a@example.com}\nroute: {receiver: a}\nreceivers: [{name: a}]\n",
+    "tocsin.yml": b"""
+users: [{name: ann, email: ann@example.com}, {name: bob, email: bob@example.com}]
+schedules: [{name: primary, time_zone: Europe/Berlin, layers: [{ical: primary.ics}]}]
+""",
+}
+CALENDAR = b"""BEGIN:VCALENDAR\r
+VERSION:2.0\r
+PRODID:-//example//EN\r
+BEGIN:VEVENT\r
+UID:1\r
+SUMMARY:ann\r
+DTSTART;TZID=Europe/Berlin:20261116T090000\r
+DURATION:P7D\r
+RRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=MO\r
+EXDATE;TZID=Europe/Berlin:20261214T090000\r
+END:VEVENT\r
+BEGIN:VEVENT\r
+UID:2\r
+SUMMARY:On call\r
+ATTENDEE;CN=Bob:mailto:bob@example.com\r
+DTSTART;VALUE=DATE:20261123\r
+DTEND;VALUE=DATE:20261130\r
+END:VEVENT\r
+END:VCALENDAR\r
+"""
+SCHEDULES = b"""- name: primary
+  time_zone: Europe/Berlin
+  layers:
+  - {users: [ann, bob], shift: 1w, start: 2026-01-05, handoff: monday 09:00, until: 2027-06-01}
+  - turns: [{user: ann, for: 5d}, {user: bob, for: 2d}]
+    start: 2026-01-05T18:00
+    time_zone: Australia/Lord_Howe
+    restrictions: [{days: [friday:monday], from: "18:00", until: "09:00"}, {from: "sunday 06:00", until: "monday 09:00"}]
+  overrides:
+  - {user: ann, from: 2026-12-24T09:00, until: "2026-12-27T00:00+02:00"}
 """
 
 TARGETS: dict[str, Target] = {
     "alertmanager.yml": Target(alertmanager, _yaml_seeds(), (ConfigError,), YAML),
     "alertmanager.yml of AMP": Target(amp_definition, _yaml_seeds(), (ConfigError,), YAML),
     "tocsin.yml": Target(tocsin_yml, lambda: chosen([TOCSIN_YML], files(SHIPPED, "tocsin.yml")), (ConfigError,), YAML),
+    "schedules": Target(schedule_file, lambda: [SCHEDULES], (ConfigError,), YAML),
+    "calendars": Target(
+        calendar_file,
+        lambda: [CALENDAR],
+        (ConfigError,),
+        (
+            b"RRULE:",
+            b"FREQ=",
+            b"HOURLY",
+            b"COUNT=",
+            b"UNTIL=",
+            b"BYDAY=",
+            b"BYSETPOS=",
+            b"DTSTART",
+            b";TZID=",
+            b"RDATE:",
+            b"EXDATE:",
+            b"RECURRENCE-ID:",
+            b"DURATION:",
+            b"-P1D",
+            b"VALUE=DATE",
+            b"VALUE=PERIOD",
+            b"BEGIN:VTIMEZONE",
+            b"00010101",
+        ),
+    ),
+    "overrides of schedules": Target(
+        overrides,
+        _bodies(
+            {
+                "user": "ann",
+                "from": "2026-11-20T03:00:00Z",
+                "until": "2026-11-21T03:00:00Z",
+                "by": "ann",
+                "comment": "x",
+            },
+            {"first": "2026-11-20T03:00:00Z", "second": "2026-11-27T03:00:00Z", "by": "ann"},
+        ),
+        (),
+        JSON,
+        is_json=True,
+    ),
     "rule files": Target(rule_file, lambda: chosen(rule_files(), [b"groups: []\n"]), (ConfigError,), YAML),
     "time intervals": Target(
         time_intervals,
@@ -733,6 +953,31 @@ TARGETS: dict[str, Target] = {
         (),
         (b"v1=", b",", b"0" * 64, b"v2=", b" "),
     ),
+    "clicks in Slack": Target(slack_click, lambda: [CLICK], (), (*JSON, b"payload=", b"%22", b"&")),
+    "commands in Slack": Target(
+        slack_command,
+        lambda: [command_body(each, user="U1", name="ann") for each in ("list", "ack inc-1 x", "oncall", "help")],
+        (),
+        (b"command=", b"text=", b"&", b"%20", b"ack+", b"user_id="),
+    ),
+    "signatures of Slack": Target(
+        slack_signature,
+        lambda: [b"v0=" + b"0" * 64, b"v1=", b""],
+        (),
+        (b"v0=", b"v1=", b",", b"0" * 64, b" "),
+    ),
+    "links": Target(
+        links,
+        lambda: [f"t={Links().token()}".encode(), f"t={Links().token()[:-1]}".encode(), b"t=", b""],
+        (Refused,),
+        (b"t=", b"&t=", b"%", b"AAAA", b"-", b"_", b"="),
+    ),
+    "keys of links": Target(
+        link_keys,
+        lambda: [b"k" * 43, b"k" * 43 + b" " + b"l" * 43, b"kkkkkkkk short"],
+        (ValueError,),
+        (b" ", b",", b"k" * 32),
+    ),
     "events of the gateway": Target(
         gateway_event, _events("api_list.json", "api_acknowledge.json"), (EventError, ValueError), JSON, is_json=True
     ),
@@ -762,6 +1007,7 @@ TARGETS: dict[str, Target] = {
         _handler("evaluate"), _events("evaluate_*.json"), (ValueError,), JSON, is_json=True
     ),
     "events of timers": Target(_handler("dispatch"), _events("dispatch_*.json"), (ValueError,), JSON, is_json=True),
+    "events of clicks": Target(_handler("act"), _events("act_*.json"), (ValueError,), JSON, is_json=True),
     "questions of the state machine": Target(
         _handler("escalate"), _events("escalate_*.json"), (ValueError,), JSON, is_json=True
     ),

@@ -15,8 +15,10 @@ from tests.cli.states import api_of, burning
 from tests.stories.configurations import configuration, receiver, rule
 from tests.stories.world import World
 from tocsin.adapters.memory import FixedConfigurations
+from tocsin.adapters.memory_receipts import MemoryReceipts
 from tocsin.core.notifications import Notification, as_json, from_json
 from tocsin.core.receivers import Kind
+from tocsin.pipeline.clicks import Performer
 from tocsin.web.api import answer
 from tocsin.web.http import Refused, as_event, parse_event
 from tocsin.web.identities import EVERYTHING, Identity
@@ -66,6 +68,7 @@ class Functions:
             "dispatcher": world.dispatcher(),
             "escalator": world.escalator(),
             "notifier": world.notifier(),
+            "performer": Performer(world.desk(), configurations, MemoryReceipts(), _no_reply, world.store),
             "ticks": _NoTicks(),
             "api": replace(api_of(world), compile_pattern=compile_pattern),
         }
@@ -81,6 +84,10 @@ _ENVIRONMENT = {
     "TOCSIN_PROMETHEUS_URL": "http://127.0.0.1:1",
     "AWS_REGION": "eu-west-1",
 }
+
+
+def _no_reply(url: str, text: str, *, now: object) -> None:
+    """Tell nobody."""
 
 
 class _NoTicks:

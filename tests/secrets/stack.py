@@ -31,6 +31,7 @@ TOCSIN = """
 redaction: {kinds: []}
 cooldown: 0s
 pagerduty: {webhook_secrets: ['secret:pagerduty#webhook', 'secret:pagerduty#old-webhook']}
+slack: {bot_token: 'secret:slack#app', signing_secret: 'secret:slack#signing'}
 links: {secret: 'secret:links#key', url: 'https://t.example.org'}
 escalation: {policies: [{name: all, steps: [{after: 0s, receivers: [all]}]}]}
 """
@@ -83,7 +84,11 @@ def secrets(marks: Marks, base: str) -> dict[str, dict[str, str]]:
     """Return what the secrets hold: a mark in each member."""
     key = f"-----BEGIN PRIVATE KEY-----\n{marks('TLS key')}\n-----END PRIVATE KEY-----"
     return {
-        "slack": {"hook": f"{base}/services/T0/B0/{marks('slack hook')}", "app": f"xoxb-{marks('slack app')}"},
+        "slack": {
+            "hook": f"{base}/services/T0/B0/{marks('slack hook')}",
+            "app": f"xoxb-{marks('slack app')}",
+            "signing": f"{marks('signing secret')} {marks('old signing secret')}",
+        },
         "pagerduty": {
             "routing": marks("routing key"),
             "service": marks("service key"),
@@ -246,7 +251,7 @@ class Stack:
 
     def written(self) -> Iterator[str]:
         """Yield what is in queues, on the topic and in the table now."""
-        for queue in ("TimerQueue", "DeliveryDeadLetterQueue"):
+        for queue in ("TimerQueue", "ActionQueue", "DeliveryDeadLetterQueue"):
             yield json.dumps(self.deployment.messages(queue))
         yield json.dumps(self.deployment.published())
         for item in self.deployment.items():

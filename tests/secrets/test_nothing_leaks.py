@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -16,9 +17,12 @@ import pytest
 from moto import mock_aws
 
 from dev.pagerduty_account import sign
+from dev.slack_workspace import click_body, command_body
+from dev.slack_workspace import sign as sign_slack
 from tests.adapters.endpoint import endpoint, vector
 from tests.cli.commands import Shell
 from tests.functions.deployment import reset_powertools
+from tests.functions.happenings import queue_event
 from tests.secrets.neighbours import MOODS, Echo, MailEcho, echo, mail_echo
 from tests.secrets.stack import BEGIN, Stack
 from tocsin.core.notifications import format_time
@@ -220,6 +224,54 @@ def test_no_webhook_tells_what_it_was_signed_with(stack: Stack) -> None:
     assert stack.marks.found_in(stack.everything()) == set()
 
 
+def test_no_click_tells_what_it_was_signed_with(stack: Stack) -> None:
+    stack.fire()
+    secret, guess = stack.marks("signing secret"), stack.marks("a wrong signing secret")
+    reply = f"{stack.receivers.url}/actions/{stack.marks('response_url')}"
+    button = {"type": "button", "value": "acknowledge 0 inc-0"}
+    bodies = {
+        "/slack/interactions": (click_body(button, None, user="U1", name="ann", reply_to=reply), b"payload={", b""),
+        "/slack/commands": (command_body("list", user="U1", name="ann", reply_to=reply), b"command=%", b""),
+    }
+    now = time.time()
+    for path, contents in bodies.items():
+        for content in contents:
+            for key, at in ((secret, now), (secret, now), (stack.marks("old signing secret"), now), (guess, now)):
+                stack.run(
+                    "api", request("POST", path, content.decode(), authorization="", **sign_click(key, content, at))
+                )
+        for signature in (secret, f"v0={secret}", ""):
+            headers = {**sign_click(secret, contents[0], now), "x-slack-signature": signature}
+            stack.run("api", request("POST", path, contents[0].decode(), authorization="", **headers))
+        stack.run("api", request("POST", path, "", authorization="", **sign_click(secret, b"", now - 600)))
+    queued = [json.dumps(each) for each in stack.deployment.messages("ActionQueue")]
+    assert queued
+    # A response_url is in the queue, which is encrypted; from there it goes to nobody.
+    stack.run("act", queue_event("ActionQueue", *queued, *queued, f"x{queued[0]}"))
+    stack.deployment.client("sqs").purge_queue(QueueUrl=stack.deployment["ActionQueue"])
+    for text in ("{", f'{{"signing": {{"a": "{secret}"}}}}', f'{{"signing": "", "x": "{secret}"}}'):
+        stack.manager.put_secret_value(SecretId="marked-slack", SecretString=text)
+        stack._modules.pop("api")
+        stack.run("api", request("POST", "/slack/commands", "a", **sign_click(secret, b"a", now)))
+    said = "".join(stack.out)
+    for expected in (
+        "forged",
+        "malformed",
+        "replayed",
+        "stale",
+        "slack_secret_unreadable",
+        "click_done",
+        "click_failed",
+    ):
+        assert expected in said, expected
+    assert stack.marks.found_in(stack.everything()) == set()
+
+
+def sign_click(secret: str, content: bytes, at: float) -> dict[str, str]:
+    """Return the headers of a request of Slack's."""
+    return dict(sign_slack(secret, content, at=at).headers)
+
+
 def test_no_link_is_told_but_to_who_it_is_for_and_its_key_to_nobody(stack: Stack, mail: MailEcho) -> None:
     told = [each for each in stack.fire() if each["integration"] in ("slack", "email", "discord", "telegram")]
     for mood in MOODS[:3]:
@@ -270,7 +322,7 @@ def test_no_event_that_is_none_is_repeated_at_length(stack: Stack) -> None:
     """What is wrong is shown, and what looks like a credential in it is not."""
     mark = stack.marks("in an event")
     stack.deployment._overrides["CONFIG_URI"] = ""  # as shipped: credentials are redacted
-    for function in ("evaluate", "dispatch", "escalate", "notify_slack", "notify_webhook", "api"):
+    for function in ("evaluate", "dispatch", "escalate", "notify_slack", "notify_webhook", "api", "act"):
         for event in ({"url": f"https://ann:{mark}@example.org"}, {"Records": [{"body": f"password={mark}"}]}):
             stack.run(function, event)
     # A raised error is logged by Lambda's runtime, not by us.
