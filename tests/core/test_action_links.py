@@ -71,9 +71,16 @@ def test_every_bit_of_one_token() -> None:
 
 @given(st.integers(0, len(TOKEN) - 1), st.sampled_from("ABCxyz019-_ =%\u00e9\n"))
 def test_any_other_letter_is_refused(at: int, letter: str) -> None:
-    """The last letter of base64 has bits that say nothing: they are no second spelling."""
     changed = TOKEN[:at] + letter + TOKEN[at + 1 :]
     assert (read(changed) == PERMIT) is (changed == TOKEN)
+
+
+@pytest.mark.parametrize("name", ["", "a", "an", "ann"])
+def test_a_token_has_one_spelling(name: str) -> None:
+    """The last letter of base64 may have bits that say nothing."""
+    token = sign(replace(PERMIT, addressee=name), KEY)
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    assert [token[:-1] + letter for letter in letters if isinstance(read(token[:-1] + letter), Permit)] == [token]
 
 
 @given(st.text(max_size=500))
