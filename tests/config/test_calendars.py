@@ -121,6 +121,7 @@ def test_of_two_events_at_once_the_one_that_began_later_holds_and_a_cancelled_on
         ("01-05T10:00", "01-05T12:00", "ann"),
         ("01-05T12:00", "01-05T16:00", "bob"),
     ]
+    assert who(primary, utc("2026-01-05T11:00")) == "ann"
 
 
 FINE = "SUMMARY:ann\nDTSTART:20260105T080000Z\nDTEND:20260105T160000Z"
@@ -131,7 +132,7 @@ FINE = "SUMMARY:ann\nDTSTART:20260105T080000Z\nDTEND:20260105T160000Z"
     [
         pytest.param(b"", "oncall/primary.ics: not a calendar that can be read: ", id="nothing"),
         pytest.param(b"\xff\xfe", "oncall/primary.ics: not a calendar that can be read: ", id="no text"),
-        pytest.param(calendar(), "oncall/primary.ics: the calendar has no event", id="no event"),
+        pytest.param(calendar(), "oncall/primary.ics: expected 1 to 2000 events, found 0", id="no event"),
         pytest.param(
             calendar(FINE, FINE.replace("ann", "anne")),
             "oncall/primary.ics:10: event 2: no user is called 'anne', nor an attendee, did you mean 'ann'?",
@@ -145,12 +146,29 @@ FINE = "SUMMARY:ann\nDTSTART:20260105T080000Z\nDTEND:20260105T160000Z"
             id="no such place",
         ),
         pytest.param(
-            calendar(FINE + "\nRRULE:FREQ=BOGUS"), "oncall/primary.ics:4: event 1: RRULE: ", id="no such recurrence"
+            calendar(FINE + "\nRRULE:FREQ=DAILY;UNTIL=soon"),
+            "oncall/primary.ics:4: event 1: RRULE: ",
+            id="no such recurrence",
+        ),
+        *(
+            pytest.param(
+                calendar(f"{FINE}\nRRULE:{rule}"),
+                "oncall/primary.ics:9: recurs more than once an hour, or at no interval",
+                id=rule.replace("\n", " "),
+            )
+            for rule in (
+                "FREQ=SECONDLY",
+                "FREQ=HOURLY",
+                "FREQ=WEEKLY;INTERVAL=0",
+                "FREQ=WEEKLY;INT\n ERVAL=0",
+                "FREQ=DAILY;BYHOUR=1,2,3,4,5;BYMINUTE=1,2,3,4,5",
+                "FREQ=DAILY;FREQ=SECONDLY",
+            )
         ),
         pytest.param(
-            calendar(FINE + "\nRRULE:FREQ=SECONDLY"),
-            "oncall/primary.ics:4: event 1: it recurs more than once an hour",
-            id="every second",
+            calendar(FINE.replace("2026", "0001")),
+            "oncall/primary.ics:4: event 1: 1 is no year of a schedule",
+            id="before there were schedules",
         ),
         pytest.param(
             b"x" * 1024 * 1025, "oncall/primary.ics: not a calendar that can be read: larger than 1024 KiB", id="huge"

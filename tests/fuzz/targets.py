@@ -808,7 +808,9 @@ SCHEDULES = b"""- name: primary
   - turns: [{user: ann, for: 5d}, {user: bob, for: 2d}]
     start: 2026-01-05T18:00
     time_zone: Australia/Lord_Howe
-    restrictions: [{days: [friday:monday], from: "18:00", until: "09:00"}, {from: "sunday 06:00", until: "monday 09:00"}]
+    restrictions:
+    - {days: [friday:monday], from: "18:00", until: "09:00"}
+    - {from: "sunday 06:00", until: "monday 09:00"}
   overrides:
   - {user: ann, from: 2026-12-24T09:00, until: "2026-12-27T00:00+02:00"}
 """

@@ -220,4 +220,4 @@ def test_times_that_schedules_do_not_have_are_refused(world: World, query: str) 
 def test_where_no_schedule_is_the_list_is_empty_and_where_none_can_be_there_is_no_path(world: World) -> None:
     empty = World(configuration())
     assert get(empty)["schedules"] == []
-    assert ask(world, "GET", PATH).status == 404
+    assert ask(world, "GET", PATH, rota=None).status == 404

@@ -10,6 +10,7 @@ Source: https://www.rfc-editor.org/rfc/rfc5545
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -26,10 +27,13 @@ Component = Any
 
 _DAY = timedelta(days=1)
 _LARGEST_BYTES = 1024 * 1024
-# Nobody hands over so often; and to count it for years takes hours.
-_TOO_OFTEN = frozenset({"SECONDLY", "MINUTELY"})
+_MOST_EVENTS = 2_000
+# Occurrences are counted from the first one each time. Who recurs more often, or for longer, takes seconds to count.
+_FREQUENCIES = frozenset({b"DAILY", b"WEEKLY", b"MONTHLY", b"YEARLY"})
+_MOST_A_DAY = 24
+_YEARS = range(1970, 2201)
 # What reading a file that is wrong in itself raises.
-_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,13 @@ class CalendarLayer:
 
     def shifts(self, start: datetime, end: datetime) -> Sequence[Shift]:
         """Return who has it between two aware instants, in order."""
+        try:
+            return self._shifts(start, end)
+        except _UNREADABLE:
+            # Far from where it was tried out it makes no sense after all: then it says of nobody that they have it.
+            return []
+
+    def _shifts(self, start: datetime, end: datetime) -> list[Shift]:
         found: list[Shift] = []
         # What has no zone is looked for as if it had UTC.
         occurrences = self.query.between(start - _DAY, end + _DAY)
@@ -68,6 +79,11 @@ class CalendarLayer:
         for shift in sorted(shifts, key=lambda each: (each.start, each.user)):
             found = lay_over(found, list(clip([shift], start, end)))
         return joined(found)
+
+    def try_out(self, event: Component) -> None:
+        """Look at where an event begins. Raises what reading what is wrong raises."""
+        begin = self.instant(event.start)
+        self._shifts(begin, begin + _DAY)
 
     def _shift(self, event: Component) -> Shift | None:
         user = None if _is_cancelled(event) else self.attribution.user_of(event)
@@ -92,26 +108,61 @@ def read_calendar(
     try:
         if len(content) > _LARGEST_BYTES:
             raise ValueError(f"larger than {_LARGEST_BYTES // 1024} KiB")
-        calendar = Calendar.from_ical(content)
-        wrong = list(_wrong(file, content, calendar, attribution))
-        if wrong:
+        # Before it is parsed: the rules of time zones are counted there.
+        wrong = list(_wrong_rules(file, content))
+        calendar = None if wrong else Calendar.from_ical(content)
+        wrong += _wrong(file, content, calendar, attribution) if calendar else []
+        if calendar is None or wrong:
             problems.extend(wrong)
             return None
         layer = CalendarLayer(name, of(calendar), attribution, zone)
-        first: Component = calendar.walk("VEVENT")[0]
-        begin = layer.instant(first.start)
-        layer.shifts(begin, begin + _DAY)
+        events = calendar.walk("VEVENT")
+        for event in (events[0], events[-1]):
+            layer.try_out(event)
     except _UNREADABLE as error:
         problems.append(Problem(file, None, f"not a calendar that can be read: {_first_line(error)}"))
         return None
     return layer
 
 
+def _wrong_rules(file: str, content: bytes) -> Iterator[Problem]:
+    for line, text in _unfolded(content):
+        name, _, rule = text.upper().partition(b":")
+        if name.partition(b";")[0].strip() in (b"RRULE", b"EXRULE") and _is_endless(rule):
+            yield Problem(file, line, "recurs more than once an hour, or at no interval")
+
+
+def _unfolded(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Give the lines with their numbers; what begins with a space continues the one before."""
+    whole, begin = b"", 1
+    for number, line in enumerate(content.splitlines(), 1):
+        if line[:1] in (b" ", b"\t"):
+            whole += line[1:]
+            continue
+        yield begin, whole
+        whole, begin = line, number
+    yield begin, whole
+
+
+def _is_endless(rule: bytes) -> bool:
+    """Say whether counting the occurrences of a rule, `FREQ=DAILY;BYHOUR=9,21`, takes for ever."""
+    parts: dict[bytes, bytes] = {}
+    for part in rule.split(b";"):
+        key, _, value = part.partition(b"=")
+        if key.strip() in parts:
+            return True  # which of the two counts is not for us to guess
+        parts[key.strip()] = value.strip()
+    interval = parts.get(b"INTERVAL", b"1")
+    a_day = math.prod(parts[key].count(b",") + 1 for key in (b"BYHOUR", b"BYMINUTE", b"BYSECOND") if key in parts)
+    is_known = parts.get(b"FREQ", b"DAILY") in _FREQUENCIES
+    return not is_known or not interval.isdigit() or int(interval) < 1 or a_day > _MOST_A_DAY
+
+
 def _wrong(file: str, content: bytes, calendar: Component, attribution: Attribution) -> Iterator[Problem]:
     events = calendar.walk("VEVENT")
     lines = [number for number, line in enumerate(content.splitlines(), 1) if line.strip().upper() == b"BEGIN:VEVENT"]
-    if not events:
-        yield Problem(file, None, "the calendar has no event")
+    if not 0 < len(events) <= _MOST_EVENTS:
+        yield Problem(file, None, f"expected 1 to {_MOST_EVENTS} events, found {len(events)}")
     for position, event in enumerate(events):
         line = lines[position] if len(lines) == len(events) else None
         reason = _why_not(event, attribution)
@@ -129,10 +180,8 @@ def _why_not(event: Component, attribution: Attribution) -> str:
     zone = begin.params.get("TZID")
     if zone and isinstance(begin.dt, datetime) and begin.dt.tzinfo is None:
         return f"there is no time zone {zone!r}"
-    rules = event.get("RRULE", [])
-    for rule in rules if isinstance(rules, list) else [rules]:
-        if not _TOO_OFTEN.isdisjoint(str(each).upper() for each in rule.get("FREQ", [])):
-            return "it recurs more than once an hour"
+    if begin.dt.year not in _YEARS:
+        return f"{begin.dt.year} is no year of a schedule"
     if _is_cancelled(event) or attribution.user_of(event):
         return ""
     title = str(event.get("SUMMARY", ""))
@@ -148,4 +197,5 @@ def _address(attendee: object) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0][:200]
+    said = error.strerror if isinstance(error, OSError) else str(error)
+    return (said or type(error).__name__).splitlines()[0][:200]
