@@ -187,7 +187,9 @@ class Overrides(Protocol):
         """Write all of them or none. Raises ConflictError if one is there already."""
         ...
 
-    def remove_override(self, override: Override) -> None: ...
+    def remove_override(self, override: Override, *, now: datetime) -> None:
+        """Have an override be forgotten at once, however often."""
+        ...
 
 
 class Inhibitors(Protocol):

@@ -817,8 +817,8 @@ def test_overrides_are_added_all_or_none_and_none_twice(store):
 def test_an_override_is_removed_however_often(store):
     store.add_overrides([override(1), override(2)], now=NOW)
     for _ in range(2):
-        store.remove_override(override(1))
-    assert store.load_overrides(now=NOW) == {"primary": [override(2)]}
+        store.remove_override(override(1), now=NOW + HALF)
+    assert store.load_overrides(now=NOW + HALF) == {"primary": [override(2)]}
 
 
 def test_an_override_is_forgotten_a_month_after_its_end(store):

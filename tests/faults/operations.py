@@ -125,7 +125,8 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "add_overrides": Operation(lambda store, _: store.add_overrides([override(1), override(2)], now=NOW)),
     "remove_override": Operation(
-        lambda store, _: store.remove_override(override()), lambda store: store.add_overrides([override()], now=NOW)
+        lambda store, _: store.remove_override(override(), now=NOW),
+        lambda store: store.add_overrides([override()], now=NOW),
     ),
     "load_ingested": Operation(
         lambda store, _: store.load_ingested(now=NOW), lambda store: store.save_ingested([ingested()], now=NOW)

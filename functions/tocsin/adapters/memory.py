@@ -240,7 +240,7 @@ class MemoryStore:
         self.writes += 1
         self.overrides.update({override.id: override for override in overrides})
 
-    def remove_override(self, override: Override) -> None:
+    def remove_override(self, override: Override, *, now: datetime) -> None:
         self.writes += 1
         self.overrides.pop(override.id, None)
 

@@ -95,7 +95,7 @@ def remove(rota: Rota, schedule: str, override_id: str, *, by: str, now: datetim
     known = rota.overrides.load_overrides(now=now).get(schedule, ())
     found = next((each for each in known if each.id == override_id), None)
     if found is not None:
-        rota.overrides.remove_override(found)
+        rota.overrides.remove_override(found, now=now)
         rota.log.info("override_removed", schedule=schedule, override=override_id, user=found.user, by=by)
     return found
 

@@ -11,6 +11,8 @@ from .table import Condition, Item, Table, epoch, has_expired, put_action, sorta
 
 PARTITION, PREFIX = "oncall", "override#"
 KEPT_FOR = timedelta(days=30)
+# Instants in the table are rounded up.
+_SECOND = timedelta(seconds=1)
 
 
 class DynamoOverrides:
@@ -28,8 +30,9 @@ class DynamoOverrides:
         new = Condition("attribute_not_exists(#pk)", {"#pk": "pk"}, {})
         self._table.transact([put_action(_item(override), new) for override in overrides])
 
-    def remove_override(self, override: Override) -> None:
-        self._table.delete(PARTITION, PREFIX + override.id)
+    def remove_override(self, override: Override, *, now: datetime) -> None:
+        # It expires, so that nobody who removes one needs the leave to delete what they like.
+        self._table.put({**_item(override), "expires_at": epoch(now - _SECOND)})
 
 
 def _item(override: Override) -> Item:
