@@ -216,6 +216,52 @@ def test_every_message_shows_it_instead_of_the_command() -> None:
     assert f'<a href="{url}"' in email.html
 
 
+OWN: dict[str, tuple[Kind, dict[str, Any]]] = {
+    "a page with a body": (Kind.EMAIL, {"html": "<html><body class='x'><p>{{ .Status }}</p></body></html>"}),
+    "a page without one": (Kind.EMAIL, {"html": "<p>{{ .Status }}</p>"}),
+    "plain mail": (Kind.EMAIL, {"html": "", "text": "{{ .Status }}"}),
+    "a text message": (Kind.SNS, {**PHONE, "message": "{{ .Status }}" * 300}),
+    "a Slack message": (Kind.SLACK, {"api_url_file": "secret:slack#x", "text": "{{ .Status }}"}),
+    "a Discord message": (Kind.DISCORD, {"message": "{{ .Status }}" * 900}),
+    "a card": (Kind.MSTEAMSV2, {"text": "{{ .Status }}"}),
+    "a Telegram message": (Kind.TELEGRAM, {"message": "<b>{{ .Status }}</b>", "parse_mode": "HTML"}),
+}
+
+
+@pytest.mark.parametrize(("kind", "settings"), OWN.values(), ids=OWN.keys())
+def test_texts_of_one_s_own_have_it_too(kind: Kind, settings: dict[str, Any]) -> None:
+    url = f"{API}/act?t=TOKEN"
+
+    def rendered(given: Notification) -> str:
+        if kind is Kind.EMAIL:
+            email = mail.render(given)
+            return email.html or email.text
+        render = {
+            Kind.SNS: sns_out.render,
+            Kind.SLACK: slack.render,
+            Kind.DISCORD: discord.render,
+            Kind.MSTEAMSV2: msteamsv2.render,
+            Kind.TELEGRAM: telegram.render,
+        }[kind]
+        return str(render(given))
+
+    given = told(kind, settings=settings)
+    without, linked = rendered(given), rendered(replace(given, acknowledge_url=url))
+    assert "firing" in linked
+    assert "tocsin alert ack" not in linked
+    assert linked.count(url) == 1
+    assert url not in without
+
+
+def test_a_page_s_button_is_in_its_body() -> None:
+    given = replace(
+        told(settings={"html": "<html><body class='x'><p>ours</p></body></html>"}), acknowledge_url="https://x"
+    )
+    html = mail.render(given).html
+    assert html.startswith("<html><body class='x'><div")
+    assert html.endswith("<p>ours</p></body></html>")
+
+
 def test_a_message_that_cannot_be_rendered_has_it_too() -> None:
     url = f"{API}/act?t=TOKEN"
     wrong: Any = {"summary": 5}

@@ -76,6 +76,16 @@ def alerts_text(notification: Notification, markup: Markup, limit: int, *, size:
     return (2 * markup.line_end).join([*parts, head])
 
 
+def with_link(
+    text: str, notification: Notification, markup: Markup, limit: int, *, size: Callable[[str], int] = len
+) -> str:
+    """Return a text of the settings' own with the link that acknowledges below it, where there is one."""
+    if not notification.acknowledge_url:
+        return text
+    tail = 2 * markup.line_end + markup.linked("Acknowledge", notification.acknowledge_url)
+    return clip(text, limit - size(tail), size=size) + tail
+
+
 def _head(notification: Notification, markup: Markup) -> str:
     lines = [f"{markup.strong('Why:')} {markup.escape(clip(why(notification), 200))}"]
     lines[0] += f" · {markup.strong('Severity:')} {markup.escape(clip(one_line(notification.severity), 60))}"

@@ -19,7 +19,7 @@ from ..core.notifications import Notification
 from ..core.wording import clip, colour, title
 from ..errors import FailureReason
 from .channel import Channel, Outlets
-from .chat_text import Markup, alerts_text
+from .chat_text import Markup, alerts_text, with_link
 from .http import Response, refused
 from .plain import degraded
 from .texts import Texts
@@ -71,7 +71,7 @@ def _message(notification: Notification, texts: Texts) -> dict[str, Any]:
     if texts.is_given("title"):
         heading = texts.said("title", heading)
     if texts.is_given("message"):
-        text = texts.said("message", text)
+        text = with_link(texts.said("message", text), notification, _MARKUP, DESCRIPTION_LENGTH, size=_units)
     embed: dict[str, Any] = {
         "title": clip(heading, TITLE_LENGTH, size=_units),
         "description": clip(text, DESCRIPTION_LENGTH, size=_units),

@@ -62,7 +62,7 @@ def render(notification: Notification, texts: Texts | None = None) -> Email:
             html=_html(notification),
             text=plain.render(notification, limit_bytes=TEXT_BYTES).text,
         )
-        return mail_texts.overlay(own, texts or Texts(notification))
+        return mail_texts.overlay(own, texts or Texts(notification), button=_acknowledge(notification))
     except Exception as error:
         rest = plain.degraded(notification, error)
         return Email(subject=rest.subject, html=_preformatted(rest.text), text=rest.text)

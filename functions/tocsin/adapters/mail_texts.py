@@ -39,23 +39,26 @@ _NOT_OURS = frozenset(
         "subject",
     }
 )
+# Where a page's content begins: behind the tag, or where there is none, at once.
+_BODY = re.compile(r"<body(?:\s[^>]*)?>|\A(?!.*<body[\s>])", re.IGNORECASE | re.DOTALL)
 _NAME = re.compile(r"[!-9;-~]{1,76}")
 
 
-def overlay(own: Email, texts: Texts) -> Email:
-    """Return a message with everything in it that the settings say otherwise."""
+def overlay(own: Email, texts: Texts, *, button: str = "") -> Email:
+    """Return a message with everything in it that the settings say otherwise; the button stays, if there is one."""
     subject = str((texts.settings.get("headers") or {}).get("Subject") or "")
     if texts.is_own(subject):
         said = marked(texts.notification, one_line(texts.prose(subject, own.subject)))
         own = replace(own, subject=clip(said, SUBJECT_LENGTH) or own.subject)
-    return replace(own, html=_html(own, texts), text=_text(own, texts), headers=dict(_headers(texts)))
+    return replace(own, html=_html(own, texts, button), text=_text(own, texts), headers=dict(_headers(texts)))
 
 
-def _html(own: Email, texts: Texts) -> str:
+def _html(own: Email, texts: Texts, button: str) -> str:
     html = texts.settings.get("html")
     if texts.is_given("html"):
         try:
-            return texts.filled(str(html), as_html=True) or own.html
+            filled = texts.filled(str(html), as_html=True)
+            return _BODY.sub(lambda found: found[0] + button, filled, count=1) if filled else own.html
         except Exception as error:
             note = escape(f"{type(error).__name__}: {one_line(str(error))}")
             return f"{own.html}<p>The template of this message failed: {note}</p>\n"
@@ -64,7 +67,10 @@ def _html(own: Email, texts: Texts) -> str:
 
 
 def _text(own: Email, texts: Texts) -> str:
-    return texts.said("text", own.text) if texts.is_given("text") else own.text
+    if not texts.is_given("text"):
+        return own.text
+    said, url = texts.said("text", own.text), texts.notification.acknowledge_url
+    return f"{said}\n\nTo acknowledge: {url}\n" if url and url not in said else said
 
 
 def _headers(texts: Texts) -> Iterator[tuple[str, str]]:

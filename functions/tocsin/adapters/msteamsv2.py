@@ -21,7 +21,7 @@ from ..core.notifications import Notification
 from ..core.wording import clip, title
 from ..errors import FailureReason
 from .channel import Channel, Outlets
-from .chat_text import Markup, alerts_text
+from .chat_text import Markup, alerts_text, with_link
 from .http import Response, refused
 from .plain import degraded
 from .texts import Texts
@@ -76,7 +76,7 @@ def _message(notification: Notification, texts: Texts) -> dict[str, Any]:
     if texts.is_given("title"):
         heading = texts.said("title", heading)
     if texts.is_given("text"):
-        text = texts.said("text", text)
+        text = with_link(texts.said("text", text), notification, _MARKUP, TEXT_BYTES, size=_bytes)
     tone = "Good" if notification.status is Status.RESOLVED else "Attention"
     top = {"weight": "Bolder", "size": "Medium", "style": "heading", "color": tone}
     link = back_link(notification)

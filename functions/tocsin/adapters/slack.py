@@ -115,6 +115,8 @@ def _own_message(notification: Notification, texts: Texts, actions: list[Block])
     heading = escape(title(notification), TITLE_LENGTH)
     message = slack_attachment.render(texts, heading=heading, story=_fallback(notification, title(notification)))
     more = [*standing_blocks(notification), *actions]
+    if notification.acknowledge_url and not actions:
+        more.append(section(_acknowledge(notification)))
     if more:
         message["attachments"].append(_attachment(notification.severity, notification.status, more))
     return message
@@ -202,13 +204,17 @@ def _footer(notification: Notification, left_out: int, *, has_buttons: bool) -> 
         lines.insert(0, f"*… and {plural(left_out, 'more alert')} not shown here*")
     command = acknowledgement(notification)
     if notification.acknowledge_url and not has_buttons:
-        lines.append(f"*<{_url(notification.acknowledge_url)}|Acknowledge>*")
+        lines.append(_acknowledge(notification))
     elif command and not has_buttons:
         lines.append(f"*Acknowledge:* `{escape(command, 200)}`")
     about = f"Group {escape(one_line(notification.group_key), 500)}"
     if notification.incident:
         about += f" · Incident {escape(notification.incident, 120)}"
     return {"type": "context", "elements": [mrkdwn("\n".join([*lines, about]))]}
+
+
+def _acknowledge(notification: Notification) -> str:
+    return f"*<{_url(notification.acknowledge_url)}|Acknowledge>*"
 
 
 def _fallback(notification: Notification, heading: str) -> str:

@@ -36,14 +36,19 @@ _LIKE = str.maketrans(
 
 def render(notification: Notification) -> str:
     """Return the text; what there is no room for is cut, and the link never is."""
-    link = notification.acknowledge_url
     said = one_line(" ".join(_parts(notification)))
     plain = as_gsm(said)
     lost = sum(character == "?" for character in plain) - said.count("?")
-    tail = f"\nAck: {link}" if link else ""
+    tail = _tail(notification)
     if lost > _MOST_LOST * len(said):
         return _cut(said, UNITS - units(tail), tail, units)
     return _cut(plain, SEPTETS - septets(tail), tail, septets)
+
+
+def with_link(text: str, notification: Notification, limit: int) -> str:
+    """Return a text of the settings' own, cut to a limit, with the link behind it that ours has."""
+    tail = _tail(notification)
+    return clip(text, limit - len(tail)) + tail if tail and not text.endswith(tail) else text
 
 
 def as_gsm(text: str) -> str:
@@ -71,6 +76,10 @@ def segments(text: str) -> int:
     else:
         length, single, several = units(text), 70, 67
     return 1 if length <= single else -(-length // several)
+
+
+def _tail(notification: Notification) -> str:
+    return f"\nAck: {notification.acknowledge_url}" if notification.acknowledge_url else ""
 
 
 def _nearest(character: str) -> str:

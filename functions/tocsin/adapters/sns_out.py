@@ -136,11 +136,10 @@ def _subject(notification: Notification, texts: Texts) -> str:
 
 
 def _message(notification: Notification, texts: Texts) -> str:
-    if texts.settings.get("phone_number"):
-        own = sms.render(notification)
-    else:
-        own = plain.render(notification, limit_bytes=MESSAGE_BYTES).text
-    return (clean(texts.said("message", own)) or own) if texts.is_given("message") else own
+    is_sms = bool(texts.settings.get("phone_number"))
+    own = sms.render(notification) if is_sms else plain.render(notification, limit_bytes=MESSAGE_BYTES).text
+    said = clean(texts.said("message", own)) if texts.is_given("message") else ""
+    return (sms.with_link(said, notification, SMS_LENGTH) if is_sms else said) if said else own
 
 
 def _attributes(texts: Texts, *, is_cut: bool, is_sms: bool) -> dict[str, MessageAttributeValueTypeDef]:

@@ -111,6 +111,10 @@ def _message(notification: Notification, texts: Texts) -> dict[str, Any]:
         return {"text": clip(texts.prose(template, _plain(notification)), TEXT_LENGTH, size=_units)}
     if not text.strip():
         return _own(notification)
+    if notification.acknowledge_url and mode == _HTML:
+        # The other modes have signs that would have to be escaped.
+        linked = f"{text}\n\n{_MARKUP.linked('Acknowledge', notification.acknowledge_url)}"
+        text = linked if _fits(linked) else text
     return {"text": text, "parse_mode": mode} if mode == _HTML and _fits(text) else _cut(text, mode)
 
 
