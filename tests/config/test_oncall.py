@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -275,3 +276,12 @@ def test_what_is_wrong_with_a_layer_is_told_with_its_place(text, problem):
 def test_what_is_wrong_with_a_schedule_is_told(text, problem):
     found = refusal(ALERTMANAGER, tocsin=f"{USERS}- {{name: mute}}\nschedules:\n{text}")
     assert [each.partition(": ")[2] for each in found] == [problem]
+
+
+def test_what_the_document_shows_is_valid():
+    text = (Path(__file__).parents[2] / "docs/oncall.md").read_text(encoding="utf-8")
+    shown = text.partition("```yaml\n")[2].partition("```")[0]
+    configuration = load(ALERTMANAGER, tocsin=shown)
+    assert who(configuration.schedules["primary"], utc("2026-01-06T12:00")) == "ann"
+    assert who(configuration.schedules["primary"], utc("2026-01-10T23:00")) == "cy"
+    assert configuration.policies[0].steps[0].schedules == ("primary",)
