@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.commands import Shell
+from dev.receivers import Receivers
+from tests.cli.commands import Shell, write_files
 from tests.cli.states import ASKED_AT, api_of
+from tests.golden import assert_golden
 from tests.stories.configurations import configuration, receiver, rule
 from tests.stories.world import World
 from tocsin.cli.arrivals import judge_firing, judge_resolved
 from tocsin.cli.drill import Drill, run_prometheus, run_storm
+from tocsin.cli.drill_escalation import arrivals_of, wrong
 from tocsin.core.drills import is_drill
 from tocsin.errors import TocsinError
 from tocsin.web.api import answer, trusted
@@ -166,5 +170,93 @@ def test_the_end_is_judged(told: dict[str, Any], late: bool, wrong: bool) -> Non
 )
 def test_what_is_refused(shell: Shell, words: str, said: str) -> None:
     ran = shell.run("drill", *words.split(), now=ASKED_AT)
+    assert (ran.status, ran.out) == (2, "")
+    assert said in ran.err
+
+
+# The escalation
+
+POLICIES = """\
+escalation:
+  policies:
+    - name: quiet
+      matchers: ['team=~"night|day"', 'severity!="info"']
+      steps: [{after: 1m, receivers: [boss]}]
+    - name: shadowed
+      matchers: ['team="night"']
+      steps: [{receivers: [boss]}]
+    - name: loud
+      matchers: ['severity="critical"']
+      steps:
+        - {receivers: [team]}
+        - {after: 5m, receivers: [boss], severities: [warning]}
+        - {after: 10m, receivers: [boss]}
+"""
+ALERTMANAGER = """\
+route: {receiver: team, group_by: [alertname]}
+receivers:
+  - name: team
+    webhook_configs: [{url_file: FOLDER/team}]
+  - name: boss
+    webhook_configs: [{url_file: FOLDER/boss}]
+"""
+
+
+HERE = {"TOCSIN_ALLOWED_TARGETS": "127.0.0.0/8"}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    files = {"alertmanager.yml": ALERTMANAGER.replace("FOLDER", str(tmp_path)), "tocsin.yml": POLICIES}
+    return str(write_files(tmp_path / "config", files))
+
+
+def test_a_policy_is_walked_in_time_that_only_counts(shell: Shell, config: str) -> None:
+    printed = [
+        shell.run("drill", "escalation", "--dry-run", now=ASKED_AT),
+        shell.run("drill", "escalation", "--dry-run", "--config", config, now=ASKED_AT),
+        shell.run("drill", "escalation", "--dry-run", "--config", config, "--policy", "loud", now=ASKED_AT),
+    ]
+    assert_golden("cli/drill_escalation.txt", "".join(each.all for each in printed))
+
+
+def test_the_real_channels_are_told_with_seconds_for_minutes(shell: Shell, config: str, receivers: Receivers) -> None:
+    write_files(shell.folder, {name: receivers.webhook_url(name) for name in ("team", "boss")})
+    words = ("--config", config, "--policy", "loud", "--scale", "600")
+    ran = shell.run("drill", "escalation", *words, "--timeout", "30s", env=HERE)
+    assert (ran.status, ran.err) == (0, ""), ran.out
+    statuses = [(each.target, each.payload["status"]) for each in receivers.received]
+    assert sorted(statuses) == [("boss", "firing"), ("boss", "resolved"), ("team", "firing"), ("team", "resolved")]
+
+
+def test_a_step_that_is_not_taken_is_told_of() -> None:
+    incident = {
+        "opened_at": "2026-01-01T00:00:00Z",
+        "receiver": "team",
+        "steps": [{"after_seconds": 0.0}, {"after_seconds": 60.0}, {"after_seconds": 120.0}],
+        "events": [
+            {"change": "opened", "said": "Opened"},
+            {"change": "step taken", "said": "Nobody is on call in x: told b, a instead; Step 1: a, b"},
+            {"change": "step skipped", "said": "Step 2 is skipped: it is outside nights"},
+        ],
+    }
+    told = [delivery(1, integration=f"{name}/slack/0") for name in ("team", "a", "a")]
+    arrivals = arrivals_of(incident, told)
+    assert [each.is_done for each in arrivals] == [True, False, True, False]
+    assert list(wrong(arrivals)) == ["step 1 has not told b", "step 1 told a/slack/0 twice", "step 3 was not taken"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param("--policy lou", "--policy: there is no policy lou; did you mean loud?", id="a typo"),
+        pytest.param("--policy shadowed", "policy quiet takes them", id="a policy that gets nothing"),
+        pytest.param("--dry-run --url http://127.0.0.1:9", "--dry-run: a deployment's", id="a deployment, dry"),
+        pytest.param("--scale 60 --url http://127.0.0.1:9", "--scale: a deployment's", id="a deployment, faster"),
+        pytest.param("--scale 0", "invalid number between 1 and 3600 value", id="no scale"),
+    ],
+)
+def test_what_escalation_refuses(shell: Shell, config: str, words: str, said: str) -> None:
+    ran = shell.run("drill", "escalation", "--config", config, *words.split(), now=ASKED_AT)
     assert (ran.status, ran.out) == (2, "")
     assert said in ran.err

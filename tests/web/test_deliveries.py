@@ -9,6 +9,7 @@ import pytest
 from tests.stories.configurations import configuration, receiver, rule
 from tests.stories.world import World
 from tests.web.asking import ask, ask_well
+from tocsin.core.receivers import Integration, Kind, Receiver
 
 PATH = "/api/tocsin/v1/deliveries"
 
@@ -64,3 +65,14 @@ def test_what_is_refused(world: World, query: str) -> None:
 def test_a_group_that_was_never_there_was_told_nothing(world: World) -> None:
     (nothing,) = groups(world, "group=nowhere")
     assert nothing == {"group": "nowhere", "receiver": "", "alerts": [], "integrations": []}
+
+
+def test_the_topics_own_subscribers_confirm_nothing_and_count_as_told() -> None:
+    mailed = Receiver("team", (Integration("team", Kind.SNS, 0, send_resolved=True),))
+    world = World(configuration(rule("DiskFull"), receivers=[mailed]))
+    world.metric_goes_bad("DiskFull", instance="db-1")
+    world.advance(minutes=5)
+    (group,) = groups(world, "filter=alertname=DiskFull")
+    (subscribers,) = group["integrations"]
+    assert (subscribers["integration"], subscribers["heard_firing"]) == ("team/sns/0", 1)
+    assert [each["outcome"] for each in subscribers["deliveries"]] == ["handed to the topic's own subscribers"]

@@ -54,6 +54,12 @@ def await_resolved(desk: Asked, ids: Sequence[str], pace: Pace, *, timeout: time
     return _await(look, pace, timeout)
 
 
+def deliveries_of(desk: Asked, group: str) -> list[Mapping[str, Any]]:
+    """Return every delivery of a group."""
+    found = _groups(desk, {"group": (group,)})
+    return [delivery for each in found for told in each["integrations"] for delivery in told["deliveries"]]
+
+
 def judge_firing(groups: Sequence[Mapping[str, Any]], alerts: Mapping[str, str]) -> Findings:
     """Return what the groups' deliveries come to."""
     known = {each for group in groups for each in group["alerts"]}

@@ -49,31 +49,36 @@ class Drill:
     pace: Pace
     timeout: timedelta
 
-    def alert(self, name: str, **labels: str) -> Json:
+    def alert(self, alertname: str, **labels: str) -> Json:
         """Return an alert of this run without its times."""
-        everything = {"alertname": name, **labels, **self.labels, LABEL: YES, RUN: self.run}
-        summary = f"{name} ({', '.join(labels.values())}): a drill, nothing is wrong"
+        everything = {"alertname": alertname, **labels, **self.labels, LABEL: YES, RUN: self.run}
+        summary = f"{alertname} ({', '.join(labels.values())}): a drill, nothing is wrong"
         return {"labels": everything, "annotations": {"summary": summary, "description": "There is nothing to do."}}
 
 
 def storm(arguments: argparse.Namespace, session: Session) -> int:
     """Send many alerts within seconds."""
-    return run_storm(drill_of(arguments, session, RealPace()), arguments)
+    return run_storm(drill_of(arguments, session, choose_desk(arguments, session), RealPace()), arguments)
 
 
 def prometheus(arguments: argparse.Namespace, session: Session) -> int:
     """Send as a Prometheus server does, and as an Alertmanager does."""
-    return run_prometheus(drill_of(arguments, session, RealPace()))
+    return run_prometheus(drill_of(arguments, session, choose_desk(arguments, session), RealPace()))
 
 
-def drill_of(arguments: argparse.Namespace, session: Session, pace: Pace) -> Drill:
+def drill_of(arguments: argparse.Namespace, session: Session, desk: Asked, pace: Pace) -> Drill:
     """Return the run that is asked for."""
+    run = f"{session.now:%Y%m%dT%H%M%S}"
+    return Drill(desk, run, read_own_labels(arguments), pace, read_timeout(arguments.timeout))
+
+
+def read_own_labels(arguments: argparse.Namespace) -> dict[str, str]:
+    """Return the labels that are given for the alerts."""
     labels = read_labels(["x=", *arguments.labels]) if arguments.labels else {}
     labels.pop("x", None)
-    if taken := {LABEL, RUN} & labels.keys():
+    if taken := {LABEL, RUN, "alertname"} & labels.keys():
         raise UsageError(f"{min(taken)}: this label is the drill's own")
-    run = f"{session.now:%Y%m%dT%H%M%S}"
-    return Drill(choose_desk(arguments, session), run, labels, pace, read_timeout(arguments.timeout))
+    return labels
 
 
 def read_timeout(text: str) -> timedelta:

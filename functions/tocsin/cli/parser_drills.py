@@ -46,7 +46,13 @@ def _drill(parser: argparse.ArgumentParser) -> None:
         "prometheus", help="as a Prometheus server and an Alertmanager send, repetitions and all"
     )
     prometheus.set_defaults(run="drill:prometheus")
-    for verb in (storm, prometheus):
+    escalation = verbs.add_parser("escalation", help="one alert climbs a policy: each step comes when it is due")
+    escalation.add_argument("--policy", metavar="NAME", help="which one (default, or the first)")
+    escalation.add_argument("--scale", metavar="N", type=_factor, help="so many times as fast, in this process (60)")
+    escalation.add_argument("--dry-run", action="store_true", help="in this process, and nobody is told")
+    escalation.add_argument("--config", metavar="DIR", help="folder of configuration (CONFIG_URI; what is shipped)")
+    escalation.set_defaults(run="drill_escalation:escalation")
+    for verb in (storm, prometheus, escalation):
         verb.add_argument("labels", nargs="*", metavar="LABEL", help="labels for the alerts, such as cluster=eu")
         verb.add_argument(
             "--timeout", metavar="DURATION", default="5m", help="how long to wait for what should arrive (5m)"
@@ -61,5 +67,13 @@ def _count(text: str) -> int:
     return count
 
 
+def _factor(text: str) -> float:
+    factor = float(text)
+    if not 1 <= factor <= 3600:
+        raise ValueError
+    return factor
+
+
 # argparse calls a type by its name in errors.
 _count.__name__ = "whole number above zero"
+_factor.__name__ = "number between 1 and 3600"

@@ -5,15 +5,16 @@ A drill asks it, to see that nothing was lost and nothing came twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from ..core.alerts import Status
 from ..core.configuration import Configuration
+from ..core.grouping import GroupState
 from ..core.labels import Fingerprint
 from ..core.matchers import Matcher, matches_all
-from ..core.receivers import IntegrationKey
+from ..core.receivers import IntegrationKey, Kind
 from ..core.routing import GroupId
 from ..ports import Deliveries, Delivery, DeliveryState, Groups
 
@@ -73,7 +74,39 @@ def told(
         if group in groups or found:
             receiver = state.group.identity.receiver if state else ""
             wanted = None if group in groups else frozenset(found)
-            yield ToldGroup(group, receiver, found, tuple(_integrations(shelf, configuration, group, wanted)))
+            integrations = tuple(_integrations(shelf, configuration, group, wanted))
+            if state is not None:
+                known = {each.key for each in integrations}
+                integrations += tuple(_published(state, configuration, wanted, known))
+            yield ToldGroup(group, receiver, found, integrations)
+
+
+def _published(
+    state: GroupState,
+    configuration: Configuration,
+    wanted: frozenset[Fingerprint] | None,
+    known: Collection[IntegrationKey],
+) -> Iterator[ToldIntegration]:
+    """Yield what was handed to the topic's own subscribers: they confirm nothing, so the group's log has to do."""
+    kinds = {each.key: each for receiver in configuration.receivers.values() for each in receiver.integrations}
+    for key, sent in sorted(state.group.sent.items()):
+        found = kinds.get(key)
+        if found is None or found.kind is not Kind.SNS or key in known or key in state.unconfirmed:
+            continue
+        firing, resolved = (each if wanted is None else each & wanted for each in (sent.firing, sent.resolved))
+        delivery = Delivery(
+            notification_id=sent.notification_id,
+            integration=key,
+            seq=sent.seq,
+            state=DeliveryState.DELIVERED,
+            attempts=1,
+            at=sent.at,
+            status=(Status.FIRING if sent.firing else Status.RESOLVED).value,
+            reason="published",
+            outcome="handed to the topic's own subscribers",
+        )
+        said = ToldDelivery(delivery, len(firing), len(resolved))
+        yield ToldIntegration(key, found.send_resolved, (said,), len(firing), len(resolved))
 
 
 def _integrations(
