@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from textwrap import dedent
 
 import pytest
 
 from tests.config.files import load, refusal
-from tocsin.core.action_links import LinkSettings, settings_of
-from tocsin.core.receivers import LINKS, Kind
+from tocsin.core.action_links import LinkSettings, addressee_of, settings_of
+from tocsin.core.receivers import LINKS, Kind, Receiver
 
 ALERTMANAGER = """
 route: {receiver: people}
@@ -112,3 +113,17 @@ REFUSED = {
 @pytest.mark.parametrize(("text", "problems"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_is_wrong_is_told(text: str, problems: list[str]) -> None:
     assert refusal(tocsin=text) == problems
+
+
+def test_users_ways_have_links_that_are_theirs() -> None:
+    users = """
+    users: [{name: ann, email: ann@example.com, phone: '+441234567890', pagerduty: 'secret:pagerduty#ann'}]
+    """
+    alertmanager = f"global: {{smtp_from: t@example.com}}\n{ALERTMANAGER.lstrip()}"
+    contacts = load(alertmanager, FULL + dedent(users)).contacts
+    found = {name: addressee_of(*contact.integrations) for name, contact in contacts.items() if _has_links(contact)}
+    assert found == {"user/ann/email": "ann", "user/ann/sms": "ann"}
+
+
+def _has_links(contact: Receiver) -> bool:
+    return all(settings_of(each) is not None for each in contact.integrations)
