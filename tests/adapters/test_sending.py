@@ -122,7 +122,8 @@ class Sending:
         self.integrations = [each for name in ("everybody", "app") for each in loaded.receivers[name].integrations]
 
     def send(self, integration: Integration) -> str:
-        told = notification(integration.kind, alert(), settings=integration.settings)
+        # Where an incident's message is, is in the table, and here is none.
+        told = notification(integration.kind, alert(), settings=integration.settings, incident=None)
         return self.application.senders.of_kind(integration.kind.value)(told, now=NOW)
 
 
