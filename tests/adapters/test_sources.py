@@ -19,9 +19,16 @@ FILES = {
     "tocsin.yml": b"",
     "rules/a.yml": b"groups: []\n",
     "rules/b.yaml": b"groups: []\n",
+    "oncall/primary.ics": b"BEGIN:VCALENDAR\n",
 }
 BUCKET = "tocsin-config"
-OTHERS = {"README.md": b"x", "rules/deep/c.yml": b"x", "rules/d.txt": b"x", "other/alertmanager.yml": b"x"}
+OTHERS = {
+    "README.md": b"x",
+    "rules/deep/c.yml": b"x",
+    "rules/d.txt": b"x",
+    "oncall/a.yml": b"x",
+    "other/alertmanager.yml": b"x",
+}
 
 
 @pytest.mark.parametrize("name", FILES)

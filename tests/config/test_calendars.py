@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +21,9 @@ users:
 schedules:
 - {name: primary, time_zone: Europe/Berlin, layers: [{name: calendar, ical: primary.ics}]}
 """
+
+
+PLAIN = TOCSIN.replace(b"{name: calendar, ical: primary.ics}", b"{users: [ann]}")
 
 
 def calendar(*events: str) -> bytes:
@@ -178,6 +184,17 @@ FINE = "SUMMARY:ann\nDTSTART:20260105T080000Z\nDTEND:20260105T160000Z"
 def test_what_is_wrong_with_a_calendar_is_told_with_its_place(content, problem):
     (found,) = refusal(content)
     assert found.startswith(problem)
+
+
+def test_without_a_calendar_no_library_for_it_is_loaded():
+    script = (
+        "import sys; sys.path.insert(0, 'functions'); from tocsin import config\n"
+        f"config.load({{'alertmanager.yml': {ALERTMANAGER!r}, 'tocsin.yml': {PLAIN!r}}}, environment={{}})\n"
+        "print({'icalendar', 'recurring_ical_events', 'dateutil'} & set(sys.modules))"
+    )
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_a_calendar_that_nobody_names_is_not_read():

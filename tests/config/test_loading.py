@@ -90,10 +90,11 @@ def test_digests_are_the_same_in_every_process():
 
 def test_a_folder_is_read_with_its_rules(tmp_path):
     (tmp_path / "rules" / "team").mkdir(parents=True)
-    for name in ("alertmanager.yml", "rules/a.yaml", "rules/team/b.yml", "README.md"):
+    (tmp_path / "oncall").mkdir()
+    for name in ("alertmanager.yml", "rules/a.yaml", "rules/team/b.yml", "oncall/a.ics", "README.md"):
         (tmp_path / name).write_text(name, encoding="utf-8")
     assert config.read_folder(tmp_path) == {
-        name: name.encode() for name in ("alertmanager.yml", "rules/a.yaml", "rules/team/b.yml")
+        name: name.encode() for name in ("alertmanager.yml", "oncall/a.ics", "rules/a.yaml", "rules/team/b.yml")
     }
 
 

@@ -1,6 +1,8 @@
 """On-call schedules: who has it when, by hand-made cases and by properties; clocks that change are among both."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,6 +19,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 LORD_HOWE = ZoneInfo("Australia/Lord_Howe")  # half an hour of summer time
 APIA = ZoneInfo("Pacific/Apia")  # had no 30 December 2011
 ZONES = (UTC, BERLIN, NEW_YORK, LORD_HOWE, APIA)
+AnySpan = TypeVar("AnySpan", bound=Span)
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
 
 
@@ -366,8 +369,10 @@ def test_by_the_calendar_turns_are_fair_wherever_clocks_change(names, lasts, zon
     assert set(counts.values()) == {rounds * lasts}
 
 
-def minutes(spans) -> dict[int, list[Span]]:
-    return {n: [each for each in spans if each.contains(utc("2026-01-01T00:00") + n * HOUR)] for n in range(60)}
+def by_hour(spans: Sequence[AnySpan]) -> dict[int, list[AnySpan]]:
+    """Return the spans that hold at each of sixty hours."""
+    begin = utc("2026-01-01T00:00")
+    return {hour: [each for each in spans if each.contains(begin + hour * HOUR)] for hour in range(60)}
 
 
 @st.composite
@@ -381,9 +386,9 @@ def rows(draw) -> list[Shift]:
 
 @given(rows(), rows())
 def test_laying_over_and_cutting_agree_with_looking_hour_by_hour(under, over):
-    laid, cut = minutes(lay_over(under, over)), minutes(within(under, over))
-    below, above = minutes(under), minutes(over)
-    left = minutes(between(over, utc("2026-01-01T00:00"), utc("2026-01-03T12:00")))
+    laid, cut = by_hour(lay_over(under, over)), by_hour(within(under, over))
+    below, above = by_hour(under), by_hour(over)
+    left = by_hour(between(over, utc("2026-01-01T00:00"), utc("2026-01-03T12:00")))
     for hour in range(60):
         top = above[hour] or below[hour]
         assert [each.user for each in laid[hour]] == [each.user for each in top]
@@ -393,5 +398,7 @@ def test_laying_over_and_cutting_agree_with_looking_hour_by_hour(under, over):
 
 def test_the_shift_around_an_instant():
     primary = schedule(rotation("ann bob"))
-    assert said([shift_at(primary, utc("2026-01-06T00:00"))]) == [("01-05T08:00", "01-12T08:00", "ann")]
+    found = shift_at(primary, utc("2026-01-06T00:00"))
+    assert found is not None
+    assert said([found]) == [("01-05T08:00", "01-12T08:00", "ann")]
     assert shift_at(primary, utc("2026-01-01T00:00")) is None

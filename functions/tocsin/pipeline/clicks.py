@@ -13,7 +13,7 @@ from enum import StrEnum
 from ..core.clicks import Click, Press
 from ..core.configuration import Configuration
 from ..core.incidents import Actor, IncidentId, Source
-from ..core.oncall import in_force, shift_at
+from ..core.oncall import HORIZON, in_force, shift_at
 from ..core.wording import clip, one_line, plural, time_text
 from ..errors import ConflictError, DeliveryError, StoreError
 from ..ports import Configurations, Overrides, Receipt, Receipts, Replies
@@ -149,7 +149,8 @@ def _on_call(world: Performer, configuration: Configuration, *, now: datetime) -
     schedules = in_force(configuration.schedules, world.overrides.load_overrides(now=now), configuration.users)
     for name, schedule in sorted(schedules.items()):
         shift = shift_at(schedule, now)
-        lines.append(f"• {name}: {shift.user}, until {time_text(shift.end)}" if shift else f"• {name}: nobody")
+        until = f", until {time_text(shift.end)}" if shift and shift.end < now + HORIZON else ""
+        lines.append(f"• {name}: {shift.user}{until}" if shift else f"• {name}: nobody")
     return "\n".join(["On call now", *lines])
 
 
