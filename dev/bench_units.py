@@ -110,6 +110,7 @@ class Bench:
         table = _metered(dynamodb.Table)(client, self)
         rules, groups = dynamodb.DynamoRules(table), dynamodb.DynamoGroups(table)
         incidents, deliveries = dynamodb.DynamoIncidents(table), dynamodb.DynamoDeliveries(table)
+        overrides = dynamodb.DynamoOverrides(table)
         inhibitors, silences = dynamodb.DynamoInhibitors(table), dynamodb.DynamoSilences(table, compile_pattern)
         self.metrics, self.timers, self.topic = memory.MemoryMetrics(), memory.MemoryTimers(), memory.MemoryTopic()
         log = memory.MemoryLog()
@@ -128,7 +129,7 @@ class Bench:
             self.escalations,
             log,
         )
-        self.escalator = Escalator(configurations, incidents, self.timers, log)
+        self.escalator = Escalator(configurations, incidents, overrides, self.timers, log)
         self.notifier = Notifier(lambda notification, *, now: "ok", groups, deliveries, log)
 
     def measure(self, work: Callable[[], object]) -> Meter:

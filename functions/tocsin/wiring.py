@@ -471,7 +471,13 @@ class Application:
     def escalator(self) -> Escalator:
         from .pipeline.escalate import Escalator
 
-        return Escalator(configurations=self.configurations, incidents=self.incidents, timers=self.timers, log=self.log)
+        return Escalator(
+            configurations=self.configurations,
+            incidents=self.incidents,
+            overrides=self.overrides,
+            timers=self.timers,
+            log=self.log,
+        )
 
     @cached_property
     def performer(self) -> Performer:

@@ -93,6 +93,32 @@ def test_json_is_amtools_with_what_is_ours(desk: Shell, incident: str) -> None:
     assert (answered["changed"], answered["incident"]["changed_by"]) == (True, "ann")
 
 
+def test_incidents_are_listed_shown_and_acted_on(desk: Shell, incident: str) -> None:
+    printed = []
+    for words in (
+        ("list",),
+        ("list", "severity=warning"),
+        ("snooze", incident, "--until", "2h", "--by", "ann", "--comment", "known"),
+        ("escalate", "DiskFull", "--by", "bob"),
+        ("ack", incident, "--by", "ann"),
+        ("note", incident, "--by", "bob", "--comment", "the disk was replaced"),
+        ("list",),
+        ("show", incident),
+        ("suppress", incident, "--until", "2026-11-20T05:00:00Z", "--by", "ann"),
+        ("reassign", incident, "--to", "eve", "--by", "ann"),
+        ("resolve", incident, "--by", "ann"),
+        ("note", incident, "--by", "bob", "--comment", "for the record"),
+        ("snooze", incident, "--until", "2h", "--by", "bob"),
+        ("snooze", incident, "--until", "2020-01-01T00:00:00Z", "--by", "bob"),
+        ("snooze", incident, "--until", "soon", "--by", "bob"),
+        ("show", "inc-0"),
+    ):
+        ran = desk.run("incident", *words, now=ASKED_AT)
+        shown = " ".join(words).replace(incident, "INCIDENT")
+        printed.append(f"$ tocsin incident {shown}\n{ran.all.replace(incident, 'INCIDENT')}")
+    assert_golden("cli/incident.txt", "\n".join(printed))
+
+
 def test_an_acknowledgement_is_kept(desk: Shell, incident: str) -> None:
     assert desk.run("alert", "ack", incident, "--by", "ann", now=ASKED_AT).status == 0
     again = desk.run("alert", "ack", incident, "--by", "bob", now=ASKED_AT + MINUTE)

@@ -343,8 +343,8 @@ def test_a_note_is_shown_and_calls_nobody():
     world.act(Verb.NOTE, by="ann", comment="the disk was replaced")
     world.advance(minutes=1)
     assert len(world.pages) == 2
-    assert {page.notification.standing.comment for page in world.updates if page.notification.standing} == {
-        "the disk was replaced"
+    assert {page.notification.standing.said for page in world.updates if page.notification.standing} == {
+        "Note by ann: the disk was replaced"
     }
     assert world.act(Verb.NOTE, by="ann").refusal is Refusal.NO_COMMENT
 

@@ -432,7 +432,7 @@ class World:
 
     def escalator(self) -> escalate.Escalator:
         store, timers = self._wrap(self.store), self._wrap(self.timers)
-        return escalate.Escalator(self.configurations("escalate"), store, timers, self.log)
+        return escalate.Escalator(self.configurations("escalate"), store, store, timers, self.log)
 
     def notifier(self) -> notify.Notifier:
         store = self._wrap(self.store)

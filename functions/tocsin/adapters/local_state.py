@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 
 from ..core.alerts import Alert
-from ..core.incidents import Incident, IncidentId, IncidentState
+from ..core.incidents import Event, Incident, IncidentId
 from ..core.labels import Fingerprint, Labels
 from ..core.notifications import Notification, format_time, parse_time
 from ..core.oncall import Override
@@ -51,6 +51,7 @@ _PARTS: Mapping[str, Any] = {
     "groups": dict[GroupId, _Group],
     "notifications": dict[str, str],
     "incidents": dict[IncidentId, Incident],
+    "events": dict[IncidentId, tuple[Event, ...]],
     "inhibitors": dict[Fingerprint, Alert],
     "ingested": dict[Fingerprint, IngestedAlert],
     "overrides": dict[str, Override],
@@ -61,7 +62,7 @@ _PARTS: Mapping[str, Any] = {
 
 SILENCES = "silences"
 # What files that were written before it was there do not have.
-_LATER = frozenset({"inhibitors", "ingested", "overrides"})
+_LATER = frozenset({"events", "inhibitors", "ingested", "overrides"})
 
 
 class StateBusyError(StoreError):
@@ -214,8 +215,9 @@ def forget_what_is_over(store: MemoryStore, *, now: datetime) -> None:
     store.incidents = {
         key: each
         for key, each in store.incidents.items()
-        if each.state is not IncidentState.RESOLVED or (each.changed_at or now) > now - INCIDENTS_KEPT_FOR
+        if not each.is_over or (each.changed_at or now) > now - INCIDENTS_KEPT_FOR
     }
+    store.events = {key: each for key, each in store.events.items() if key in store.incidents}
     store.deliveries = {key: each for key, each in store.deliveries.items() if each.at > now - DELIVERIES_KEPT_FOR}
     told = {key[:2] for key in store.deliveries}
     store.silences = {key: each for key, each in store.silences.items() if each.ends_at > now - SILENCES_KEPT_FOR}

@@ -71,7 +71,7 @@ class MemoryStore:
         self.dropped: dict[tuple[GroupId, Fingerprint], tuple[datetime, datetime]] = {}
         self.notifications: dict[str, str] = {}
         self.incidents: dict[IncidentId, Incident] = {}
-        self.events: dict[IncidentId, list[Event]] = {}
+        self.events: dict[IncidentId, tuple[Event, ...]] = {}
         self.inhibitors: dict[Fingerprint, Alert] = {}
         self.silences: dict[SilenceId, Silence] = {}
         self.overrides: dict[str, Override] = {}
@@ -196,10 +196,10 @@ class MemoryStore:
         self._put_incident(incident)
 
     def load_events(self, incident: IncidentId) -> Sequence[Event]:
-        return list(self.events.get(incident, ()))
+        return self.events.get(incident, ())
 
     def _put_incident(self, incident: Incident) -> None:
-        self.events.setdefault(incident.id, []).extend(incident.news)
+        self.events[incident.id] = (*self.events.get(incident.id, ()), *incident.news)
         self.incidents[incident.id] = replace(incident, version=incident.version + 1, news=())
 
     def _put_start(self, incident: Incident, *, seq: int, now: datetime) -> None:

@@ -25,7 +25,7 @@ INCIDENT = "inc-"
 
 def query(arguments: argparse.Namespace, session: Session) -> int:
     """Print the alerts that match."""
-    answer = _ask(choose_desk(arguments, session), "GET", ("alerts",), filters(arguments.matchers))
+    answer = ask_desk(choose_desk(arguments, session), "GET", ("alerts",), filters(arguments.matchers))
     alerts = [each for each in answer["alerts"] if not arguments.active or each["status"]["state"] == "active"]
     print("\n".join(_FORMATS[arguments.output](sorted(alerts, key=lambda each: str(each["startsAt"])))))
     return 0
@@ -33,21 +33,22 @@ def query(arguments: argparse.Namespace, session: Session) -> int:
 
 def ack(arguments: argparse.Namespace, session: Session) -> int:
     """Acknowledge incidents."""
-    return _act("acknowledge", arguments, session)
+    return act("acknowledge", arguments, session)
 
 
 def resolve(arguments: argparse.Namespace, session: Session) -> int:
     """Resolve incidents."""
-    return _act("resolve", arguments, session)
+    return act("resolve", arguments, session)
 
 
-def _act(verb: str, arguments: argparse.Namespace, session: Session) -> int:
+def act(verb: str, arguments: argparse.Namespace, session: Session, **more: str) -> int:
+    """Do something about incidents, which are named by their ids or by what fires in them."""
     desk = choose_desk(arguments, session)
-    body = {"by": arguments.by or _user(), "comment": arguments.comment}
+    body = {"by": arguments.by or _user(), "comment": arguments.comment, "source": "cli", **more}
     answers, failed = [], False
     for incident in _incidents(desk, arguments.what):
         try:
-            answers.append(_ask(desk, "POST", ("incidents", incident, verb), (), body))
+            answers.append(ask_desk(desk, "POST", ("incidents", incident, verb), (), body))
         except ApiError as error:
             failed = True
             print(f"tocsin: {error}", file=sys.stderr)
@@ -75,14 +76,14 @@ def _incidents(desk: Asked, what: Sequence[str]) -> list[str]:
     if named:
         raise UsageError(f"expected incidents or matchers, not both: {' '.join(what)}")
     wanted = filters(what)
-    found = [each["id"] for each in _ask(desk, "GET", ("incidents",), wanted)["incidents"]]
+    found = [each["id"] for each in ask_desk(desk, "GET", ("incidents",), wanted)["incidents"]]
     if not found:
         raise ApiError(_why_none(desk, wanted))
     return found
 
 
 def _why_none(desk: Asked, wanted: Sequence[str]) -> str:
-    alerts = _ask(desk, "GET", ("alerts",), wanted)["alerts"]
+    alerts = ask_desk(desk, "GET", ("alerts",), wanted)["alerts"]
     if alerts:
         names = ", ".join(sorted({each["labels"].get("alertname", "?") for each in alerts}))
         return f"no incident is open for {names}: an incident is what an escalation policy applies to"
@@ -101,13 +102,14 @@ def _is_matcher(word: str) -> bool:
     return "=" in word or "!~" in word
 
 
-def _ask(
+def ask_desk(
     desk: Asked,
     method: str,
     path: tuple[str, ...],
     wanted: Sequence[str] = (),
     body: Mapping[str, Any] | None = None,
 ) -> Any:
+    """Ask Tocsin's own API, and return the answer's value."""
     return ask(desk, method, ("api", "tocsin", "v1", *path), {"filter": tuple(wanted)} if wanted else {}, body)
 
 

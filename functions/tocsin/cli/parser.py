@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
-from . import parser_amtool, parser_drills, parser_oncall, parser_what_if
+from . import parser_amtool, parser_drills, parser_incident, parser_oncall, parser_what_if
 from .parser_desk import FORMATS, desk_options, dlq_options, state_option
 
 
@@ -20,6 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser_what_if.add_commands(commands)
     parser_amtool.add_commands(commands)
     parser_drills.add_commands(commands)
+    parser_incident.add_commands(commands)
     parser_oncall.add_commands(commands)
     _channels(commands.add_parser("channels", help="try out the ways to tell people"))
     _dlq(commands.add_parser("dlq", help="what was given up: list it, show it, hand it in again"))

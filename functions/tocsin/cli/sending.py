@@ -65,7 +65,7 @@ class Office:
 
     def _escalate(self, *, now: datetime) -> None:
         configurations = FixedConfigurations(self.loaded)
-        world = Escalator(configurations=configurations, incidents=self.store, timers=MemoryTimers(), log=self.log)
+        world = Escalator(configurations, self.store, self.store, MemoryTimers(), self.log)
         for incident in [each for each in self.store.incidents.values() if not each.is_over]:
             try:
                 escalate.run(world, incident.id, climb=incident.climb, now=now)

@@ -266,7 +266,8 @@ def note(incident: Incident, *, by: Actor, comment: str, now: datetime) -> Incid
     """Return the incident with a person's words added; one that is over takes them too."""
     if not comment:
         return Refusal.NO_COMMENT
-    return _shown(add(incident, Change.NOTE, by, _phrase("Note", by), comment, now=now), comment=comment)
+    after = add(incident, Change.NOTE, by, _phrase("Note", by), comment, now=now)
+    return _shown(after, said=f"{after.news[-1].said}: {comment}", comment=incident.comment)
 
 
 def reopen(incident: Incident, why: str, *, now: datetime) -> Incident:

@@ -83,7 +83,8 @@ class Integration:
     @property
     def follows_incidents(self) -> bool:
         """Say whether it is told of what people do about an incident, and not only of alerts."""
-        return self.kind is Kind.SLACK or (self.kind is Kind.PAGERDUTY and not self.settings.get("service_key"))
+        is_v1 = any(self.settings.get(name) for name in ("service_key", "service_key_file"))
+        return self.kind is Kind.SLACK or (self.kind is Kind.PAGERDUTY and not is_v1)
 
     @property
     def key(self) -> IntegrationKey:

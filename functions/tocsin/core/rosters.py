@@ -7,16 +7,17 @@ from datetime import datetime
 
 from .configuration import Configuration
 from .escalation import Methods, Roster
-from .oncall import Override, who, with_overrides
+from .oncall import Override, in_force, who
 from .users import contact_name
 
 
 def roster_of(configuration: Configuration, overrides: Mapping[str, Sequence[Override]] | None = None) -> Roster:
     """Return the roster; `overrides` by schedule, made at run time, are stronger than the schedules' own."""
 
+    schedules = in_force(configuration.schedules, overrides or {}, configuration.users)
+
     def on_call(schedule: str, at: datetime) -> str | None:
-        found = configuration.schedules.get(schedule)
-        return who(with_overrides(found, (overrides or {}).get(schedule, ())), at) if found else None
+        return who(schedules[schedule], at) if schedule in schedules else None
 
     def methods(user: str, is_important: bool) -> Methods:
         found = configuration.users.get(user)

@@ -14,7 +14,7 @@ from ..core.incidents import IncidentId
 from ..core.notifications import format_time
 from ..core.rosters import roster_of
 from ..errors import ConflictError
-from ..ports import Configurations, Incidents, Log, Timers
+from ..ports import Configurations, Incidents, Log, Overrides, Timers
 
 ATTEMPTS = 5
 SAFETY = timedelta(seconds=5)
@@ -26,6 +26,7 @@ class Escalator:
 
     configurations: Configurations
     incidents: Incidents
+    overrides: Overrides
     timers: Timers
     log: Log
 
@@ -62,7 +63,9 @@ def _run_once(world: Escalator, incident_id: IncidentId, *, climb: int, now: dat
 def _roster(world: Escalator, *, now: datetime) -> Roster:
     """Return whom there is to tell; where nothing can be read, the steps stand as the incident knows them."""
     try:
-        return roster_of(world.configurations.current(now=now).configuration)
+        configuration = world.configurations.current(now=now).configuration
+        overrides = world.overrides.load_overrides(now=now) if configuration.schedules else {}
+        return roster_of(configuration, overrides)
     except Exception as error:  # an incident climbs whatever is wrong with configuration
         world.log.error("roster_unreadable", error=repr(error))
         return Roster()

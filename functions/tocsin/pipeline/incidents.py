@@ -17,6 +17,7 @@ from ..core.alerts import Alert, Status
 from ..core.grouping import GroupState
 from ..core.incidents import (
     Actor,
+    Change,
     Event,
     Incident,
     IncidentId,
@@ -185,6 +186,10 @@ class Order:
     to: str = ""
 
 
+# What was done is the state that it is in.
+_STATES_SAY_ALL = frozenset({Change.ACKNOWLEDGED, Change.RESOLVED})
+
+
 @dataclass(frozen=True, slots=True)
 class Acted:
     """The incident as it is now; `refusal` says why the order changed nothing."""
@@ -196,6 +201,8 @@ class Acted:
     def sentence(self) -> str:
         """Return what to tell people, without a full stop: what was done, or why nothing was."""
         incident = self.incident
+        if self.refusal is None and not (incident.news and incident.news[-1].change in _STATES_SAY_ALL):
+            return f"{incident.said[0].lower()}{incident.said[1:]}"
         comment = f" ({incident.comment})" if incident.comment and self.refusal is not Refusal.NO_COMMENT else ""
         at = f" at {format_time(incident.changed_at.replace(microsecond=0))}" if incident.changed_at else ""
         if self.refusal in (None, Refusal.ALREADY, Refusal.OVER):

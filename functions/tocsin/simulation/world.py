@@ -98,7 +98,11 @@ class World:
             external_url=scope.external_url,
         )
         self._escalator = escalate.Escalator(
-            configurations=FixedConfigurations(loaded), incidents=self.store, timers=self.agenda, log=self.log
+            configurations=FixedConfigurations(loaded),
+            incidents=self.store,
+            overrides=self.store,
+            timers=self.agenda,
+            log=self.log,
         )
         self._notifier = notify.Notifier(sender=self._receive, groups=self.store, deliveries=self.store, log=self.log)
 
