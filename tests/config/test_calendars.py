@@ -159,7 +159,7 @@ FINE = "SUMMARY:ann\nDTSTART:20260105T080000Z\nDTEND:20260105T160000Z"
         *(
             pytest.param(
                 calendar(f"{FINE}\nRRULE:{rule}"),
-                "oncall/primary.ics:9: recurs more than once an hour, or at no interval",
+                "oncall/primary.ics:9: recurs more than once a day, or at no interval",
                 id=rule.replace("\n", " "),
             )
             for rule in (

@@ -129,7 +129,7 @@ def _wrong_rules(file: str, content: bytes) -> Iterator[Problem]:
     for line, text in _unfolded(content):
         name, _, rule = text.upper().partition(b":")
         if name.partition(b";")[0].strip() in (b"RRULE", b"EXRULE") and _is_endless(rule):
-            yield Problem(file, line, "recurs more than once an hour, or at no interval")
+            yield Problem(file, line, "recurs more than once a day, or at no interval")
 
 
 def _unfolded(content: bytes) -> Iterator[tuple[int, bytes]]:
