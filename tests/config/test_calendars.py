@@ -159,7 +159,7 @@ FINE = "SUMMARY:ann\nDTSTART:20260105T080000Z\nDTEND:20260105T160000Z"
         *(
             pytest.param(
                 calendar(f"{FINE}\nRRULE:{rule}"),
-                "oncall/primary.ics:9: recurs more than once a day, or at no interval",
+                "oncall/primary.ics:9: recurs at no interval, more often than FREQ=DAILY, or more than 24 times a day",
                 id=rule.replace("\n", " "),
             )
             for rule in (

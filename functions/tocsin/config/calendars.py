@@ -129,7 +129,9 @@ def _wrong_rules(file: str, content: bytes) -> Iterator[Problem]:
     for line, text in _unfolded(content):
         name, _, rule = text.upper().partition(b":")
         if name.partition(b";")[0].strip() in (b"RRULE", b"EXRULE") and _is_endless(rule):
-            yield Problem(file, line, "recurs more than once a day, or at no interval")
+            yield Problem(
+                file, line, f"recurs at no interval, more often than FREQ=DAILY, or more than {_MOST_A_DAY} times a day"
+            )
 
 
 def _unfolded(content: bytes) -> Iterator[tuple[int, bytes]]:
