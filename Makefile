@@ -4,6 +4,7 @@ PYTHON ?= python3
 STAGE ?= dev
 UPGRADE ?=
 SECONDS ?= 30
+DRILL ?=
 
 BIN := .venv/bin
 # A stamp: newer than what it was made from means that the environment is ready.
@@ -13,7 +14,7 @@ LOCK := .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-peers chaos fuzz check up invoke build deploy bench golden pictures lock setup prometheus clean distclean
+.PHONY: help demo test test-peers drill chaos fuzz check up invoke build deploy bench golden pictures lock setup prometheus clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +27,9 @@ test: $(READY) prometheus ## Run every test
 
 test-peers: $(READY) prometheus ## Let real amtool and a real Prometheus talk to the local stack
 	@$(BIN)/pytest -m peers tests/peers
+
+drill: $(READY) ## Drills on the local stack: an escalation, what others send, 10,000 alerts in 10 s; everything arrives, once
+	@$(BIN)/python -m dev.drill $(DRILL)
 
 chaos: $(READY) ## Interrupt every call of every life, tell random weeks, break every law once; write the figures into docs/reliability.md
 	@$(BIN)/python -m tests.chaos

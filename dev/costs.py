@@ -1,8 +1,9 @@
 """moto at a cost that a storm of alerts can bear.
 
-It copies the whole table once for each action of a transaction, looks at all of it for each query, and looks up by
-reflection what a service can do for each call. Here a transaction keeps the items that it names, and puts them back
-when it fails; a query looks at its partition; and what a service can do is looked up once.
+It copies the whole table once for each action of a transaction, looks at all of it for each query, copies all that it
+finds, and looks up by reflection what a service can do for each call. Here a transaction keeps the items that it names,
+and puts them back when it fails; a query looks at its partition, and its answer is written while nobody else is at the
+table (locks.py); and what a service can do is looked up once.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from moto.core import responses
 from moto.core.utils import method_names_from_class
 from moto.dynamodb import models
 from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models import table as tables
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
 
@@ -34,10 +36,22 @@ class _Copying:
         return value if isinstance(value, Table) else copy.deepcopy(value)
 
 
+class _Finding:
+    """The `copy` of moto's tables: items that a query finds are not copied."""
+
+    copy = staticmethod(copy.copy)
+
+    @staticmethod
+    def deepcopy(value: Any) -> Any:
+        is_found = isinstance(value, list) and all(isinstance(each, Item) for each in value)
+        return list(value) if is_found else copy.deepcopy(value)
+
+
 def install(patch: Patch) -> None:
     """Put them in; `patch(owner, name, value)` replaces an attribute and undoes it later."""
     patch(responses, "method_names_from_class", functools.cache(method_names_from_class))
     patch(models, "copy", _Copying)
+    patch(tables, "copy", _Finding)
     patch(DynamoDBBackend, "transact_write_items", _transacting(DynamoDBBackend.transact_write_items))
     patch(Table, "query", _querying(Table.query))
 

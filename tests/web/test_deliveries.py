@@ -57,7 +57,22 @@ def test_a_group_that_is_over_is_known_by_its_id(world: World) -> None:
     assert (group["alerts"], team["heard_firing"], team["heard_resolved"]) == ([], 2, 2)
 
 
-@pytest.mark.parametrize("query", ["", "?group=", "?filter=a"])
+def test_many_groups_come_in_pages() -> None:
+    names = [f"Rule{number:02}" for number in range(45)]
+    world = World(configuration(*map(rule, names), receivers=[receiver("boss")]))
+    for name in names:
+        world.metric_goes_bad(name)
+    world.advance(minutes=5)
+    found, pages = [], 0
+    after: str | None = ""
+    while after is not None:
+        page = ask_well(world, "GET", f"{PATH}?filter=severity=critical&after={after}")
+        found += [each["group"] for each in page["groups"]]
+        after, pages = page["next"], pages + 1
+    assert (len(found), len(set(found)), pages) == (45, 45, 3)
+
+
+@pytest.mark.parametrize("query", ["", "?group=", "?filter=a", "?group=x&filter=a=b"])
 def test_what_is_refused(world: World, query: str) -> None:
     assert ask(world, "GET", PATH + query).status == 400
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from ..errors import TocsinError
 from .asking import ask
 from .desks import Asked
+from .failures import UsageError
 from .pace import Pace
 
 RUN = "drill_run"
@@ -109,11 +111,16 @@ def said(findings: Findings) -> Iterator[str]:
             yield f"{title}: … and {len(lines) - _SHOWN} more"
 
 
-def _await(look: Any, pace: Pace, timeout: timedelta) -> Findings:
+def _await(look: Callable[[], Findings], pace: Pace, timeout: timedelta) -> Findings:
     ends_at = pace.now() + timeout
     polls = iter(_POLLS_SECONDS)
     while True:
-        found: Findings = look()
+        try:
+            found = look()
+        except UsageError:
+            raise
+        except TocsinError as error:  # a deployment under load may not answer in time: it is asked again
+            found = Findings(late=(str(error),))
         left = (ends_at - pace.now()).total_seconds()
         if found.is_good or found.wrong or left <= 0:
             return found
@@ -121,8 +128,15 @@ def _await(look: Any, pace: Pace, timeout: timedelta) -> Findings:
 
 
 def _groups(desk: Asked, query: Mapping[str, tuple[str, ...]]) -> Sequence[Mapping[str, Any]]:
-    groups: Sequence[Mapping[str, Any]] = ask(desk, "GET", ("api", "tocsin", "v1", "deliveries"), query)["groups"]
-    return groups
+    groups: list[Mapping[str, Any]] = []
+    after: tuple[str, ...] = ()
+    while True:
+        more = {"after": after} if after else {}
+        page = ask(desk, "GET", ("api", "tocsin", "v1", "deliveries"), {**query, **more})
+        groups += page["groups"]
+        if page["next"] is None:
+            return groups
+        after = (page["next"],)
 
 
 def _is_told(delivery: Mapping[str, Any]) -> bool:

@@ -30,7 +30,7 @@ from .session import Session
 
 WEBHOOK = ("alerts", "webhook")
 BATCH = 250
-SENDERS = 8
+SENDERS = 4
 # Prometheus sends what fires with an end of four times its resend delay, which is a minute.
 _PROMETHEUS_ENDS_AFTER = timedelta(minutes=4)
 _AGAIN_SECONDS = (1.0, 2.0, 4.0, 8.0)

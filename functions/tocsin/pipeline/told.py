@@ -60,20 +60,22 @@ class ToldGroup:
 def told(
     shelf: Shelf,
     configuration: Configuration,
-    matchers: Sequence[Matcher],
-    groups: Sequence[GroupId] = (),
+    groups: Sequence[GroupId],
+    matchers: Sequence[Matcher] | None,
     *,
     now: datetime,
 ) -> Iterator[ToldGroup]:
-    """Yield the groups that have an alert that matches, and those that are named, whatever is left of them."""
-    for group in dict.fromkeys((*groups, *(shelf.groups.active_groups() if matchers else ()))):
+    """Yield those of the groups that have an alert that matches; without matchers all, whatever is left of them."""
+    for group in groups:
         state = shelf.groups.load_group(group, now=now)
         found = tuple(
-            key for key, alert in sorted(state.alerts.items() if state else ()) if matches_all(matchers, alert.labels)
+            key
+            for key, alert in sorted(state.alerts.items() if state else ())
+            if matches_all(matchers or (), alert.labels)
         )
-        if group in groups or found:
+        if matchers is None or found:
             receiver = state.group.identity.receiver if state else ""
-            wanted = None if group in groups else frozenset(found)
+            wanted = None if matchers is None else frozenset(found)
             integrations = tuple(_integrations(shelf, configuration, group, wanted))
             if state is not None:
                 known = {each.key for each in integrations}

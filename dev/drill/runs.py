@@ -1,0 +1,80 @@
+"""The drills on the local stack: what the command says of each, and what the receivers say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from dev.drill.stage import Stage, archived, of_drill, refused
+
+_SHOWN = 5
+
+
+def prometheus(stage: Stage) -> list[str]:
+    """Return what is wrong with what came as others send it."""
+    status = stage.run("drill", "prometheus", "--timeout", "90s", limit_seconds=300)
+    return [*_status(status), *_checked(stage, "DrillTargetDown", 2, 1), *_checked(stage, "DrillSlow", 2, 1)]
+
+
+def storm(stage: Stage, *, alerts: int, seconds: float, groups: int, at_once: bool = True) -> list[str]:
+    """Return what is wrong with a storm.
+
+    `at_once` says that it is all in before its groups have waited long enough: then each is told in one message.
+    """
+    minutes = 3 + alerts // 500
+    words = ["--alerts", alerts, "--seconds", seconds, "--groups", groups, "--timeout", f"{minutes}m"]
+    status = stage.run("drill", "storm", "--keep", *map(str, words), limit_seconds=minutes * 60 * 3)
+    if at_once:
+        return [*_status(status), *_checked(stage, "DrillStorm", alerts, groups, resolves=False)]
+    came = of_drill(stage.receivers.received, "DrillStorm")
+    lost = alerts - len(archived(came, "firing"))
+    return [
+        *_status(status),
+        *refused(came)[:_SHOWN],
+        *([f"{lost} alerts did not come to the archive"] if lost else []),
+    ]
+
+
+def escalation(stage: Stage) -> list[str]:
+    """Return what is wrong with a walk through a policy."""
+    status = stage.run("drill", "escalation", "--timeout", "90s", limit_seconds=300)
+    came = of_drill(stage.receivers.received, "DrillEscalation")
+    firing = Counter((each.integration, each.target) for each in came if not _is_end(each.payload))
+    twice = [f"{' '.join(each)} was told {count} times" for each, count in firing.items() if count > 1]
+    missing = 4 - len(firing)
+    return [
+        *_status(status),
+        *refused(came),
+        *twice,
+        *([f"{missing} of 4 places were not told"] if missing else []),
+    ]
+
+
+def _status(status: int) -> list[str]:
+    return [f"the command ended with {status}"] if status else []
+
+
+def _checked(stage: Stage, name: str, alerts: int, groups: int, *, resolves: bool = True) -> Iterator[str]:
+    came = of_drill(stage.receivers.received, name)
+    yield from refused(came)[:_SHOWN]
+    for kind in ("slack", "webhook"):
+        ends = [_is_end(each.payload) for each in came if each.integration == kind]
+        if (found := ends.count(False)) != groups:
+            yield f"{name}: {found} messages to {kind} that something fires, {groups} are right: one a group"
+        if resolves and (found := ends.count(True)) != groups:
+            yield f"{name}: {found} messages to {kind} that it is over, {groups} are right: one a group"
+    for status in ("firing", *(["resolved"] if resolves else [])):
+        counts = archived(came, status)
+        if len(counts) != alerts:
+            yield f"{name}: {len(counts)} of {alerts} alerts came to the archive as {status}"
+        if twice := [each for each, count in counts.items() if count > 1]:
+            yield f"{name}: {len(twice)} alerts came to the archive more than once as {status}"
+
+
+def _is_end(payload: object) -> bool:
+    """Say whether a message tells of an end, by the words of its integration."""
+    if not isinstance(payload, dict):
+        return False
+    if "event_action" in payload:
+        return bool(payload["event_action"] == "resolve")
+    return bool(payload.get("status") == "resolved" or "[RESOLVED]" in str(payload.get("text", "")))
