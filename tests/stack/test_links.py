@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from moto.sns.models import sns_backends
 
+from dev.cloud import ACCOUNT
 from dev.mail import Email
 from dev.stack import Stack, StackOptions
+from tocsin.adapters.sms import segments
 
 pytestmark = [pytest.mark.runtime, pytest.mark.stack]
 
@@ -26,6 +29,7 @@ route: {receiver: people, group_wait: 0s}
 receivers:
   - name: people
     email_configs: [{to: ann@example.org, from: tocsin@example.org}]
+    sns_configs: [{phone_number: '+441234567890', sigv4: {}}]
 """
 TOCSIN = """
 links: {secret: 'secret:links#key', valid_for: 2h}
@@ -86,6 +90,12 @@ def link_in(mail: Email) -> str:
     return url
 
 
+def text_messages() -> list[str]:
+    """Return the text messages that SNS was asked for."""
+    backends = sns_backends[ACCOUNT].values()
+    return [text for backend in backends for _, text, *_ in backend.sms_messages.values()]
+
+
 def test_from_the_alert_to_the_acknowledgement(stack: Stack) -> None:
     alert = {"labels": {"alertname": "DiskFull", "severity": "critical"}, "annotations": {"summary": "97% full"}}
     status, _ = ask(f"{stack.api_url}/api/v2/alerts", "POST", json.dumps([alert]).encode())
@@ -115,6 +125,14 @@ def test_from_the_alert_to_the_acknowledgement(stack: Stack) -> None:
 
     status, page = ask(url, "POST", b"", "application/x-www-form-urlencoded")
     assert (status, "people has it" in page) == (200, True)
+
+    # The text message said the same in two segments, and its link is another one to the same incident.
+    (text,) = eventually(text_messages)
+    assert text.startswith("CRITICAL: DiskFull - 97% full\nAck: ")
+    assert segments(text) <= 2
+    by_sms = text.rpartition("Ack: ")[2]
+    assert by_sms != url
+    assert "people has it" in ask(by_sms)[1]
 
     # The capability is in no log.
     token = url.rpartition("=")[2]
