@@ -158,6 +158,15 @@ def test_a_silence_is_of_so_long_and_of_what_fires() -> None:
     assert (silence.created_by, silence.ends_at) == ("ann", town.world.now + HOUR)
 
 
+def test_a_silence_whose_answer_was_lost_is_not_made_again() -> None:
+    town = Town()
+    click = town.click(Press.SUPPRESS)
+    run(town.performer, click, now=town.world.now)
+    assert run(town.performer, replace(click, id="again"), now=town.world.now) is Outcome.UNCHANGED
+    assert "already suppressed by ann" in town.said
+    assert len(town.world.store.load_silences(now=town.world.now)) == 1
+
+
 def test_what_is_over_is_a_sentence() -> None:
     town = Town()
     assert town.do(Press.RESOLVE) is Outcome.DONE

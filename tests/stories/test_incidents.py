@@ -280,6 +280,17 @@ def test_what_is_suppressed_is_silenced_exactly_and_anything_else_is_heard():
     assert names == {"Other/a", "Down/b"}
 
 
+def test_who_follows_an_incident_is_told_of_its_silence_with_the_alerts_that_it_is_about():
+    world = world_of()
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3)
+    world.act(Verb.SUPPRESS, by="ann", minutes=60)
+    world.advance(minutes=1)
+    assert {page.receiver for page in world.updates} == {"team", "oncall"}
+    for note in (page.notification for page in world.updates):
+        assert (note.status, [alert.name for alert in note.alerts]) == (Status.FIRING, ["Down"])
+
+
 def test_a_suppressed_incident_climbs_again_when_its_silence_is_over():
     world = world_of()
     world.metric_goes_bad("Down")

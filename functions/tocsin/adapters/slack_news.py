@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..core.incidents import IncidentState
+from ..core.alerts import Status
+from ..core.incidents import OVER, IncidentState
 from ..core.notifications import Notification, Reason
 from ..core.wording import clip, facts, firing, one_line, title, why
 from .slack_text import escape, section
@@ -31,8 +32,12 @@ def standing_lines(notification: Notification) -> str:
     standing = notification.standing
     if standing is None or not standing.said:
         return ""
-    mark = _MARKS.get(IncidentState(standing.state), "")
-    said = f"{mark} *{escape(one_line(standing.said), 400)}*"
+    state = IncidentState(standing.state)
+    if notification.status is Status.RESOLVED and state not in OVER:
+        # Frozen with the end of its alerts, which is the incident's: what was said of it last is over.
+        had = f"\n{escape(one_line(standing.owner), 200)} had it" if standing.owner else ""
+        return f"{_MARKS[IncidentState.RESOLVED]} *Resolved*{had}"
+    said = f"{_MARKS[state]} *{escape(one_line(standing.said), 400)}*"
     return f"{said}\n“{escape(one_line(standing.comment), 600)}”" if standing.comment else said
 
 

@@ -319,6 +319,8 @@ def _quiet(
 ) -> Incident | Refusal:
     if incident.is_over:
         return Refusal.OVER
+    if (incident.state, incident.until, incident.changed_by) == (state, until, by.name):
+        return Refusal.ALREADY  # the same order, which comes again where its answer was lost
     if until <= now:
         return Refusal.NO_TIME
     if not incident.terms.is_acknowledgeable:

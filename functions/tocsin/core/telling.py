@@ -217,7 +217,8 @@ def _compose(
     step: int | None,
     seq: int,
 ) -> Notification:
-    audible = firing - view.state.group.muted.keys()
+    # A silence on what fires is a change of the incident too, and its message shows what it is about all the same.
+    audible = firing if reason is Reason.UPDATE else firing - view.state.group.muted.keys()
     listed = audible | resolved if integration.send_resolved else audible
     alerts = [view.state.alerts[key] for key in sorted(listed)]
     if integration.send_resolved:
