@@ -1,7 +1,7 @@
 """Slack by an app, with the real sender: a message that is edited, in a Slack that keeps what was posted.
 
 Each request of a delivery and each look at where its message is are calls of their own. A person sees a message when it
-is posted, and when an edit changes it.
+is posted, and when an edit changes it; what is said in a thread is the same news once more.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.adapters.scripted import Clock, ListedSecrets
 from tests.stories.outside import ServiceError
-from tests.stories.world import Page, World
+from tests.stories.world import World
 from tocsin.adapters.channel import Outlets
 from tocsin.adapters.http import Http, Request, Response
 from tocsin.adapters.http_config import HttpClients
@@ -35,10 +35,11 @@ def edits_messages(configuration: Configuration) -> Configuration:
     return replace(configuration, receivers=receivers)
 
 
-def use_app(world: World) -> None:
-    """Have a world's notifications delivered by the real sender."""
+def use_app(world: World) -> Slack:
+    """Have a world's notifications delivered by the real sender; return the workspace that they go to."""
     slack = Slack(world)
     world.sender = slack.deliver
+    return slack
 
 
 @dataclass(slots=True)
@@ -47,6 +48,7 @@ class Slack:
 
     world: World
     messages: dict[str, Any] = field(default_factory=dict)
+    replies: list[str] = field(default_factory=list)
     told: Notification | None = None
 
     def deliver(self, notification: Notification, *, now: datetime) -> str:
@@ -63,12 +65,17 @@ class Slack:
         assert self.told is not None
         assert method in ("chat.postMessage", "chat.update"), method
         content = {name: value for name, value in message.items() if name not in ("ts", "channel")}
+        if "thread_ts" in message:
+            if message["thread_ts"] not in self.messages:
+                return {"ok": False, "error": "thread_not_found"}
+            self.replies.append(message["text"])
+            return {"ok": True, "channel": "C1", "ts": f"{message['thread_ts']}.{len(self.replies)}"}
         key = message["ts"] if method == "chat.update" else f"{len(self.messages)}.0"
         if method == "chat.update" and key not in self.messages:
             return {"ok": False, "error": "message_not_found"}
         if self.messages.get(key) != content:
             self.messages[key] = content
-            self.world.pages.append(Page(self.world.now, self.told))
+            self.world.hear(self.told)
         return {"ok": True, "channel": "C1", "ts": key}
 
 
