@@ -18,10 +18,15 @@ from tests.stories.configurations import MINUTE, configuration, equal, policy, r
 from tests.stories.world import START, World
 from tocsin.core.configuration import Configuration
 from tocsin.core.cooldowns import CooldownRule
+from tocsin.core.incidents import Source
 from tocsin.core.inhibition import InhibitRule, InhibitSource
 from tocsin.core.merging import Posted
+from tocsin.core.oncall import Override, Schedule
+from tocsin.core.policies import EscalationPolicy, Step, Terms
 from tocsin.core.receivers import Kind
 from tocsin.core.routing import RouteSpec
+from tocsin.core.users import ContactRule, Method, User, contact_name
+from tocsin.pipeline.incidents import Verb
 
 LULL = 10  # minutes: longer than a timer that comes back, its group's next flush and a tick together
 
@@ -178,6 +183,50 @@ def acknowledged_as_a_step_is_due(world: World) -> None:
     world.advance(minutes=LULL)
 
 
+def acknowledged_and_forgotten(world: World) -> None:
+    """Ann has it, and falls asleep: half an hour later it climbs again, to the end and once more."""
+    world.metric_goes_bad("Down", instance="a")
+    world.advance(minutes=LULL)
+    world.act(Verb.ACKNOWLEDGE, by="ann", source=Source.SLACK)
+    world.advance(minutes=LULL)
+    world.metric_goes_bad("Down", instance="b")
+    world.advance(minutes=6 * LULL)
+    world.metric_recovers("Down", instance="a")
+    world.metric_recovers("Down", instance="b")
+    world.advance(minutes=LULL)
+
+
+def passed_around(world: World) -> None:
+    """Snoozed, handed on, noted, escalated by hand, acknowledged in PagerDuty, silenced, closed: in this order.
+
+    None of it falls together with a step, a reminder or an end: those are at 03:11, 03:20 to 03:30, 03:45, 04:12, 04:24
+    and 04:36 to 04:46.
+    """
+    world.metric_goes_bad("Down", instance="a")
+    _until(world, 8)
+    world.act(Verb.SNOOZE, by="ann", minutes=12)
+    _until(world, 25)
+    world.act(Verb.REASSIGN, by="ann", to="bob")
+    _until(world, 35)
+    world.act(Verb.NOTE, by="bob", comment="it is the disk")
+    _until(world, 52)
+    world.act(Verb.ESCALATE, by="bob")
+    _until(world, 64)
+    world.act(Verb.ACKNOWLEDGE, by="ann", source=Source.PAGERDUTY)
+    _until(world, 76)
+    world.act(Verb.SUPPRESS, by="ann", minutes=20)
+    _until(world, 116)
+    world.act(Verb.RESOLVE, by="ann")
+    _until(world, 126)
+    world.metric_recovers("Down", instance="a")
+    world.advance(minutes=LULL)
+
+
+def _until(world: World, minutes: int) -> None:
+    """Let time pass to so many minutes after the beginning."""
+    world.advance(seconds=max((START + minutes * MINUTE - world.now).total_seconds(), 0))
+
+
 def configuration_changes(world: World) -> None:
     world.metric_goes_bad("Down", instance="a")
     world.source_fires("Sent", instance="a")
@@ -264,6 +313,31 @@ DOWN = rule("Down")
 PEOPLE = [receiver("lead"), receiver("boss", Kind.PAGERDUTY), receiver("chief", Kind.EMAIL), receiver("dba")]
 CLIMB = [policy((3, "lead"), (10, "boss"), (17, "chief"))]
 TO_TEAM = configuration(DOWN, route=route(), receivers=PEOPLE)
+ANN = User("ann", rules=(ContactRule(Method.SLACK), ContactRule(Method.SMS, 2 * MINUTE)))
+BOB = User("bob", rules=(ContactRule(Method.EMAIL),))
+WAYS_OF_USERS = {
+    contact_name("ann", Method.SLACK): Kind.SLACK,
+    contact_name("ann", Method.SMS): Kind.SNS,
+    contact_name("bob", Method.EMAIL): Kind.EMAIL,
+}
+# Ann is on call: first she is told, then PagerDuty, and twenty minutes after that both once more.
+ON_CALL = replace(
+    configuration(
+        DOWN,
+        route=route(),
+        receivers=PEOPLE,
+        policies=[
+            EscalationPolicy(
+                "default",
+                (Step(0 * MINUTE, schedules=("primary",)), Step(10 * MINUTE, ("boss",))),
+                terms=Terms(repeat=1, repeat_after=20 * MINUTE, ack_timeout=30 * MINUTE, reminder=10 * MINUTE),
+            )
+        ],
+    ),
+    users={"ann": ANN, "bob": BOB},
+    contacts={name: receiver(name, kind) for name, kind in WAYS_OF_USERS.items()},
+    schedules={"primary": Schedule("primary", (), (Override(START, START + timedelta(days=1), "ann"),))},
+)
 TO_DBA, TO_LEAD = (
     configuration(
         DOWN,
@@ -329,6 +403,8 @@ SCENARIOS = (
         Compared.CLIMB,
         ways=TAKEN,
     ),
+    Scenario("acknowledged, timed out, and up again in two turns", ON_CALL, acknowledged_and_forgotten),
+    Scenario("an incident is passed around", ON_CALL, passed_around),
     Scenario("configuration changed while firing", TO_TEAM, configuration_changes),
     Scenario(
         "the same, as functions know the old one", TO_DBA, configuration_changes_unnoticed, Compared.FACTS, warm=True

@@ -27,7 +27,7 @@ def heard(minute: int, reason: Reason, *, firing: str = "", resolved: str = "", 
         id=f"{minute}",
         frozen_at=START + timedelta(minutes=minute),
         kind=Kind.SLACK,
-        content=(status, reason, frozenset(firing), frozenset(resolved)),
+        content=(status, reason, frozenset(firing), frozenset(resolved), ""),
         spells=frozenset((name, each, START + timedelta(minutes=since)) for name, each in names),
     )
 

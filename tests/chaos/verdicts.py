@@ -23,7 +23,8 @@ from tocsin.core.routing import GroupId
 from tocsin.core.rules import AlertState
 
 Ear = tuple[GroupId, IntegrationKey]
-Content = tuple[Status, Reason, frozenset[str], frozenset[str]]
+# Status, reason, who fires, who is resolved; of what is told of an incident only, how it stands.
+Content = tuple[Status, Reason, frozenset[str], frozenset[str], str]
 Left = tuple[tuple[str, object], ...]
 INCIDENTS = "incidents"
 # A step that is due is told within this.
@@ -44,7 +45,9 @@ class Heard:
 
     @property
     def facts(self) -> Iterator[tuple[str, Status]]:
-        _, _, firing, resolved = self.content
+        _, reason, firing, resolved, _ = self.content
+        if reason is Reason.UPDATE:
+            return
         yield from ((name, Status.FIRING) for name in firing)
         yield from ((name, Status.RESOLVED) for name in resolved)
 
@@ -63,7 +66,7 @@ class Life:
 def look_back(world: World, calls: Sequence[str]) -> Life:
     """Return what a world has come to."""
     heard: dict[Ear, list[Heard]] = {}
-    for page in world.pages:
+    for page in world.heard:
         heard.setdefault((page.notification.group, page.notification.key), []).append(_heard(page))
     pages = len(world.pages)
     many = pages > 20 or any(len(page.notification.alerts) > 20 for page in world.pages)
@@ -75,7 +78,8 @@ def _heard(page: Page) -> Heard:
     spells = frozenset((name_of(each), each.status_at(note.created_at), each.starts_at) for each in note.alerts)
     firing = frozenset(name for name, status, _ in spells if status is Status.FIRING)
     resolved = frozenset(name for name, status, _ in spells if status is Status.RESOLVED)
-    content = (note.status, note.reason, firing, resolved)
+    stands = note.standing.state if note.standing and note.reason is Reason.UPDATE else ""
+    content = (note.status, note.reason, firing, resolved, stands)
     return Heard(page.at, note.id, note.created_at, note.integration.kind, content, spells)
 
 
@@ -218,6 +222,8 @@ def _end(expected: Sequence[Heard], got: Sequence[Heard], verdict: Verdict) -> N
 
 def _climb(expected: Sequence[Heard], got: Sequence[Heard], verdict: Verdict, taken_at: datetime | None) -> None:
     """A step that was due before somebody took the incident is told; one that is decided after that is not."""
+    # Who knows of something firing is told that somebody has it; in the undisturbed life nobody does.
+    got = [each for each in got if each.content[1] is not Reason.UPDATE]
     is_step = bool(expected) and expected[0].content[1] is Reason.ESCALATED
     if not got and is_step and taken_at is not None and taken_at < expected[0].frozen_at + PROMPT:
         return
@@ -246,7 +252,8 @@ def _count_what_says_nothing_new(heard: Iterable[Heard], verdict: Verdict) -> No
     known: dict[str, tuple[Status, datetime]] = {}
     for each in heard:
         told = {name: (status, starts_at) for name, status, starts_at in each.spells}
-        if each.content[1] is not Reason.REPEAT and all(known.get(name) == what for name, what in told.items()):
+        is_news = each.content[1] in (Reason.REPEAT, Reason.UPDATE)
+        if not is_news and all(known.get(name) == what for name, what in told.items()):
             verdict.doubled += 1
             verdict.problems.append(f"nothing new: {_shown(each)}")
         known |= told
@@ -261,8 +268,9 @@ def _note_delays(pairs: Iterable[tuple[datetime, datetime]], verdict: Verdict) -
 
 
 def _shown(each: Heard) -> str:
-    status, reason, firing, resolved = each.content
-    return f"{each.at:%H:%M:%S} {status} ({reason}) firing={_few(firing)} resolved={_few(resolved)}"
+    status, reason, firing, resolved, stands = each.content
+    why = f"{reason}: {stands}" if stands else str(reason)
+    return f"{each.at:%H:%M:%S} {status} ({why}) firing={_few(firing)} resolved={_few(resolved)}"
 
 
 def _few(names: frozenset[str]) -> str:

@@ -141,6 +141,7 @@ class World:
         self.escalations = MemoryEscalations()
         self.log = MemoryLog()
         self.pages: list[Page] = []
+        self.heard: list[Page] = []  # all that arrived: pages, and
         self.updates: list[Page] = []  # what is told of an incident only, and calls nobody
         self.dead_letters: list[str] = []
         self.loses_timers = False
@@ -351,7 +352,7 @@ class World:
     def _deliver(self, message: _Message) -> None:
         notification = from_json(json.loads(message.text))
         if notification.integration.kind is Kind.SNS:
-            self.pages.append(Page(self.now, notification))  # SNS mails these itself
+            self.hear(notification)  # SNS mails these itself
             return
         if self._invoke(lambda: notify.run(self.notifier(), notification, now=self.now), "notify"):
             return
@@ -490,11 +491,15 @@ class World:
         desk = (notification.group, notification.key)
         is_known = self._desks.get(desk) == notification.id
         self._desks[desk] = notification.id
-        if notification.reason is Reason.UPDATE:
-            self.updates.append(Page(self.now, notification))
-        elif not (is_known and notification.integration.kind in IDEMPOTENT):
-            self.pages.append(Page(self.now, notification))
+        if not (is_known and notification.integration.kind in IDEMPOTENT):
+            self.hear(notification)
         return "ok"
+
+    def hear(self, notification: Notification) -> None:
+        """Have a person see a notification; what is told of an incident only calls nobody, and is no page."""
+        page = Page(self.now, notification)
+        self.heard.append(page)
+        (self.updates if notification.reason is Reason.UPDATE else self.pages).append(page)
 
     # What is there
 
