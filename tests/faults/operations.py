@@ -100,6 +100,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "confirm": Operation(lambda store, entry: store.confirm(entry), _published),
     "overdue": Operation(lambda store, _: store.overdue(before=NOW + DAY, limit=10), told),
     "active_groups": Operation(lambda store, _: store.active_groups(), told),
+    "load_events": Operation(
+        lambda store, _: store.load_events(incident().id), lambda store: store.save_incident(incident(), now=NOW)
+    ),
     "load_incident": Operation(
         lambda store, _: store.load_incident(incident().id), lambda store: store.save_incident(incident(), now=NOW)
     ),

@@ -34,7 +34,7 @@ from tests.stories.world import World
 from tocsin.adapters.dynamodb import DynamoCounters
 from tocsin.core.cooldowns import Cooldown
 from tocsin.core.grouping import Flush
-from tocsin.core.incidents import Actor, IncidentState, Refusal, acknowledge, resolve
+from tocsin.core.incidents import SYSTEM, Actor, Change, IncidentState, Refusal, acknowledge, add, resolve
 from tocsin.core.notifications import Sent
 from tocsin.errors import ConflictError
 from tocsin.pipeline import dispatch
@@ -212,7 +212,7 @@ def test_every_kind_of_item_that_expires_has_a_test(store):
         notifications=(notification(),),
         dropped=(alert("b", ended=True),),
         cooldowns={alert().fingerprint: Cooldown(NOW, NOW + MINUTE)},
-        opened=incident(),
+        opened=add(incident(), Change.OPENED, SYSTEM, "Opened", now=NOW),
     )
     store.commit(prepared, flush, now=NOW)
     store.save_incident(incident(version=1, state=IncidentState.RESOLVED), now=NOW)
