@@ -210,12 +210,25 @@ def test_another_incident_of_the_group_is_another_message() -> None:
         assert [message.edits for message in slack.messages] == [0, 1]
 
 
-def test_when_all_is_over_the_next_is_a_new_message() -> None:
+def test_when_all_is_over_the_next_is_a_new_message_and_what_is_told_again_is_none() -> None:
     with Workspace(seconds_a_message=0) as slack:
         teller = Teller(slack)
-        for name in ("", "over", ""):
+        for name in ("", "over", "over"):
             teller.tell(name, reason=Reason.FIRST)
-        assert [message.edits for message in slack.messages] == [1, 0]
+        teller.tell(incident="inc-next", reason=Reason.FIRST)
+        teller.settings |= {"update_message": True}
+        teller.tell(incident=None, reason=Reason.FIRST)
+        assert [message.edits for message in slack.messages] == [2, 0, 0]
+
+
+def test_a_message_from_before_is_the_incident_s_from_now_on() -> None:
+    with Workspace(seconds_a_message=0) as slack:
+        teller = Teller(slack, update_message=True)
+        teller.tell(incident=None, reason=Reason.FIRST)
+        for name in ("", "over"):
+            teller.tell(name, reason=Reason.FIRST)
+        teller.tell(incident="inc-next", reason=Reason.FIRST)
+        assert [message.edits for message in slack.messages] == [2, 0]
 
 
 def test_who_wants_no_thread_has_none() -> None:

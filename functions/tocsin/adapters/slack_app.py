@@ -2,8 +2,8 @@
 thread (`post_updates_to_thread`).
 
 An incident has one message, whatever the settings say, and what is new of it stands in its thread unless
-`post_updates_to_thread` is false. Where a message is, is kept for each group and integration until the group is
-resolved. A message that is gone, or an older incident's, is replaced by a new one. The token stands in
+`post_updates_to_thread` is false. Where a message is, is kept for each group and integration: until the group is
+resolved, or until there is another incident. A message that is gone is replaced by a new one. The token stands in
 `http_config.authorization`, as in Alertmanager.
 
 Sources: https://docs.slack.dev/reference/methods/chat.postMessage, https://docs.slack.dev/reference/methods/chat.update
@@ -90,6 +90,7 @@ def send(message: Mapping[str, Any], line: Line, threads: Threads) -> str:
     if not edits and not replies:
         return _said(_done(line.ask(_POST, message), url))
     thread = threads.load_thread(notification, now=channel.now)
+    thread = None if thread and thread.incident else thread
     if thread and edits:
         thread = _edit(message, line, thread)
     is_new = thread is None
@@ -99,7 +100,10 @@ def send(message: Mapping[str, Any], line: Line, threads: Threads) -> str:
     # The first message would be lost when it is edited: a copy of it opens its thread.
     if thread and replies and (edits or not is_new):
         _done(line.ask(_POST, _moved(message, thread, "thread_ts")), url)
-    return _over(thread, threads, channel)
+    if notification.status is Status.RESOLVED:
+        # What fires next is news: it gets a message of its own.
+        threads.save_thread(notification, None, now=channel.now)
+    return _place(thread)
 
 
 def _tell_incident(message: Mapping[str, Any], line: Line, threads: Threads, incident: str) -> str:
@@ -108,7 +112,10 @@ def _tell_incident(message: Mapping[str, Any], line: Line, threads: Threads, inc
     notification = channel.notification
     thread = threads.load_thread(notification, now=channel.now)
     if thread and thread.incident in ("", incident):
+        is_noted = bool(thread.incident)
         thread = _edit(message, line, thread)
+        if thread and not is_noted:  # posted before incidents had messages of their own
+            threads.save_thread(notification, replace(thread, incident=incident), now=channel.now)
         if thread and channel.settings.get("post_updates_to_thread") is not False:
             _done(line.ask(_POST, _moved(news(notification), thread, "thread_ts")), url)
     else:
@@ -117,13 +124,10 @@ def _tell_incident(message: Mapping[str, Any], line: Line, threads: Threads, inc
         posted = _done(line.ask(_POST, message), url).thread
         thread = replace(posted, incident=incident) if posted else None
         threads.save_thread(notification, thread, now=channel.now)
-    return _over(thread, threads, channel)
+    return _place(thread)
 
 
-def _over(thread: Thread | None, threads: Threads, channel: Channel) -> str:
-    """Return where the message is; what fires after all was resolved is news, and gets a message of its own."""
-    if channel.notification.status is Status.RESOLVED:
-        threads.save_thread(channel.notification, None, now=channel.now)
+def _place(thread: Thread | None) -> str:
     return f"message {thread.message} in {thread.channel}" if thread else "ok"
 
 
@@ -171,4 +175,4 @@ def _done(answer: _Answer, url: str) -> _Answer:
 
 
 def _said(answer: _Answer) -> str:
-    return f"message {answer.thread.message} in {answer.thread.channel}" if answer.thread else "ok"
+    return _place(answer.thread)
