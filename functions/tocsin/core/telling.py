@@ -99,7 +99,9 @@ def tell(view: View) -> Telling:
                 withheld[integration.key] = reason
             if reason is Reason.MUTED:
                 kept |= resolved & told
-            if not is_behind(view.incident, integration, last) or not firing & told:
+            # What is not confirmed yet is a page perhaps, and an update would take its place: it waits for the next look.
+            may_update = bool(firing & told) and integration.key not in view.state.unconfirmed
+            if not may_update or not is_behind(view.incident, integration, last):
                 continue
             reason = Reason.UPDATE
         entry = Sent(firing, resolved, at=view.now, seq=seq, step=step or (last.step if last else 0))
