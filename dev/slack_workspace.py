@@ -6,6 +6,7 @@ with Workspace(token="xoxb-1", signing_secret="…", channels=("#ops",)) as slac
     slack.press(message, "Acknowledge", user="U1", name="ann", at=url)     # a signed click, as Slack would send it
     slack.type("ack inc-1", user="U1", name="ann", at=url)                 # the slash command
     slack.answers                       # what came to the response_urls
+    slack.events                        # what people saw, in order: posted, edited, replied
 
 Its rules are Slack's: the token, blocks and their limits (receivers_slack.py), channels that exist, messages that can
 be edited, one message a second for each channel, response_urls that take five answers in half an hour.
@@ -26,6 +27,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -69,6 +71,16 @@ class Message:
             else:
                 found[element["text"]["text"]] = element
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that people saw: what was done (posted, edited, replied), in which channel, and what it said then."""
+
+    at: datetime
+    what: str
+    channel: str
+    content: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +171,7 @@ class Workspace:
         self.answers: list[dict[str, Any]] = []
         self._channels, self._clock, self._seconds = channels, clock, seconds_a_message
         self._messages: dict[tuple[str, str], Message] = {}
+        self._events: list[Event] = []
         self._posted_at: dict[str, float] = {}
         self._replies: dict[str, tuple[float, int]] = {}
         self._lock = threading.Lock()
@@ -196,6 +209,14 @@ class Workspace:
         """Return the channels' messages in the order in which they were posted, without the threads'."""
         with self._lock:
             return tuple(self._messages.values())
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        with self._lock:
+            return tuple(self._events)
+
+    def _note(self, what: str, message: Message) -> None:
+        self._events.append(Event(datetime.now(UTC), what, message.channel, message.content))
 
     # ---------------------------------------------------------------- what people do
 
@@ -273,13 +294,16 @@ class Workspace:
         message = Message(channel, f"{int(now)}.{number:06d}", dict(payload))
         if parent := self._messages.get((channel, payload.get("thread_ts", ""))):
             parent.thread.append(message)
+            self._note("replied", message)
         else:
             self._messages[channel, message.ts] = message
+            self._note("posted", message)
         return message
 
     def _edit(self, payload: Mapping[str, Any]) -> Message:
         message = self._messages[_id(payload["channel"]), payload["ts"]]
         message.content, message.edits = dict(payload), message.edits + 1
+        self._note("edited", message)
         return message
 
     def _reply(self, path: str, body: bytes) -> tuple[int, dict[str, str], str]:

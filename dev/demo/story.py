@@ -138,6 +138,13 @@ def _not_acknowledged(world: World) -> list[str]:
     return [] if incident.changed_by == ACKNOWLEDGED_BY else [f"it was acknowledged by {incident.changed_by!r}"]
 
 
+def _not_edited(world: World) -> list[str]:
+    post = world.post_of(SLOW)
+    if post is None or f"Acknowledged by {ACKNOWLEDGED_BY} (slack)" not in post.text:
+        return [f"the message of {SLOW} does not say who has it"]
+    return ["it can be acknowledged once more"] if "Acknowledge" in post.buttons else []
+
+
 def _not_stopped(alert: str, why: Why) -> Missing:
     def missing(world: World) -> list[str]:
         ends = world.journal.logs("escalation_decided", incident=world.incident_id(alert), action="stop")
@@ -205,9 +212,9 @@ STEPS = (
         _all(_no_incident, *(_not_told(alert, "firing", SLACK_WARNINGS) for alert in ALERTS)),
     ),
     Step(
-        "Somebody acknowledges the slow responses",
-        8,
-        _not_acknowledged,
+        "Somebody presses Acknowledge on the slow responses, in Slack; the message says who has them",
+        10,
+        _all(_not_acknowledged, _not_edited),
         begin=lambda world: world.acknowledge(SLOW, by=ACKNOWLEDGED_BY),
     ),
     Step(

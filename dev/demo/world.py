@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
-import shlex
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,6 +18,8 @@ from dev.mail import Email
 from dev.prometheus import Prometheus, PrometheusError, scrape_config
 from dev.receivers import Received, Receivers, check_parts
 from dev.service import Service, Traffic
+from dev.slack_workspace import Event, Workspace
+from dev.slack_workspace import Message as Post
 from dev.stack import Stack, StackOptions
 from tocsin import config
 from tocsin.adapters.dynamodb import DynamoIncidents, DynamoRules, Table
@@ -40,6 +38,7 @@ METRIC_SECONDS = 0.25
 
 TEAM, ONCALL, MANAGER = "team@example.com", "oncall@example.com", "manager@example.com"
 ROUTING_KEYS = {"oncall": "0" * 31 + "1", "executives": "0" * 31 + "2"}
+SLACK_USERS = {"ada": "U0ADA0001"}
 PARAMETERS = {
     "EmailAddress": TEAM,
     "EmailFrom": "tocsin@example.com",
@@ -49,7 +48,6 @@ PARAMETERS = {
     "TickSeconds": "10",
 }
 _CHANNELS = {
-    ("slack", "warnings"): audience.SLACK_WARNINGS,
     ("slack", "critical"): audience.SLACK_CRITICAL,
     ("pagerduty", ROUTING_KEYS["oncall"]): audience.PAGERDUTY_ONCALL,
     ("pagerduty", ROUTING_KEYS["executives"]): audience.PAGERDUTY_EXECUTIVES,
@@ -70,6 +68,7 @@ class World:
     service: Service
     prometheus: Prometheus
     receivers: Receivers
+    slack: Workspace
     stack: Stack
     configuration: Configuration
     above: dict[str, bool] = field(default_factory=dict)
@@ -88,21 +87,20 @@ class World:
         self.journal.add(Kind.STORY, "the service recovers")
 
     def acknowledge(self, alert: str, *, by: str) -> None:
-        """Acknowledge the alert's incident, as a person does: with the command that the messages name."""
-        incident = self.incident_id(alert)
-        command = ["tocsin", "alert", "ack", str(incident), "--by", by, "--comment", "on it"]
-        done = subprocess.run(
-            [Path(sys.executable).parent / command[0], *command[1:]],
-            env={**os.environ, **self.stack.environment},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=20,
-        )
-        if done.returncode != 0:
-            raise RuntimeError(f"{shlex.join(command)} ended with {done.returncode}: {done.stderr.strip()}")
+        """Acknowledge the alert's incident, as a person does: by the button of its message, with a signed click."""
+        post = self.post_of(alert)
+        if post is None:
+            raise RuntimeError(f"Slack has no message of {alert}")
+        user, to = SLACK_USERS[by], f"{self.stack.api_url}/slack/interactions"
+        status, answer = self.slack.press(post, "Acknowledge", user=user, name=by, at=to)
+        if status != 200:
+            raise RuntimeError(f"the click was answered with {status}: {answer}")
         self.acknowledged[alert] = by
-        self.journal.add(Kind.ACTION, f"{by}: {shlex.join(command)}", done.stdout.strip())
+        self.journal.add(Kind.ACTION, f"{by} presses Acknowledge in Slack, on {alert}", "signed; taken at once")
+
+    def post_of(self, alert: str) -> Post | None:
+        """Return the message that an alert's incident has in Slack."""
+        return next((each for each in self.slack.messages if alert in each.text), None)
 
     # ---------------------------------------------------------------- what the story looks at
 
@@ -163,24 +161,35 @@ def open_world(journal: Journal, folder: Path = CONFIG) -> Iterator[World]:
         service = running.enter_context(Service())
         running.enter_context(Traffic(service.address))
         receivers = running.enter_context(Receivers())
+        slack = running.enter_context(Workspace(channels=("#warnings",)))
         # Prometheus looks for targets five seconds after its start: it does that while the stack boots.
         prometheus = running.enter_context(Prometheus(scrape_config({JOB: service.address})))
-        stack = running.enter_context(Stack(_options(journal, folder, prometheus, receivers)))
-        world = World(journal, service, prometheus, receivers, stack, _configuration(folder))
+        stack = running.enter_context(Stack(_options(journal, folder, prometheus, receivers, slack)))
+        world = World(journal, service, prometheus, receivers, slack, stack, _configuration(folder))
         running.enter_context(_watching(world))
         yield world
 
 
-def _options(journal: Journal, folder: Path, prometheus: Prometheus, receivers: Receivers) -> StackOptions:
+def _options(
+    journal: Journal, folder: Path, prometheus: Prometheus, receivers: Receivers, slack: Workspace
+) -> StackOptions:
     return StackOptions(
         parameters={**PARAMETERS, "PrometheusUrl": prometheus.url},
         config_dir=folder,
         secrets={
-            "slack": {name: receivers.slack_url(name) for name in ("warnings", "critical")},
+            "slack": {
+                "critical": receivers.slack_url("critical"),
+                "bot_token": slack.token,
+                "signing_secret": slack.signing_secret,
+            },
             "pagerduty": ROUTING_KEYS,
         },
         # The template allows ten seconds at least. Below, ticks come the same way: as messages, each with its delay.
-        environment={"TOCSIN_TICK_SECONDS": str(TICK_SECONDS), "TOCSIN_PAGERDUTY_URL": receivers.pagerduty_url},
+        environment={
+            "TOCSIN_TICK_SECONDS": str(TICK_SECONDS),
+            "TOCSIN_PAGERDUTY_URL": receivers.pagerduty_url,
+            "TOCSIN_SLACK_APP_URL": slack.api_url,
+        },
         on_event=journal.take_log,
     )
 
@@ -211,20 +220,47 @@ def _watching(world: World) -> Iterator[None]:
 
 
 def _watch_messages(world: World, stopped: threading.Event) -> None:
-    posts = mails = 0
+    posts = mails = seen = 0
     while not stopped.wait(WATCH_SECONDS):
-        received, emails = world.receivers.received, world.stack.emails()
+        received, emails, events = world.receivers.received, world.stack.emails(), world.slack.events
         news = [*map(message_of_post, received[posts:]), *map(message_of_mail, emails[mails:])]
-        posts, mails = len(received), len(emails)
+        for event in events[seen:]:
+            if (message := message_of_slack(event)) is not None:
+                news.append(message)
+            else:
+                text = _first_line(event)
+                world.journal.add(Kind.MESSAGE, f"{audience.SLACK_WARNINGS}, {event.what}: {text}", at=event.at)
+        posts, mails, seen = len(received), len(emails), len(events)
         for message in sorted(news, key=lambda each: each.at):
             world.journal.take_message(message)
+
+
+def message_of_slack(event: Event) -> Message | None:
+    """Return what people saw as news of an alert: its message, and the edit that says that it is over."""
+    title = _title(event.content)
+    is_over = "[RESOLVED" in title
+    if event.what == "replied" or (event.what == "edited" and not is_over):
+        return None
+    status = "resolved" if is_over else "firing"
+    return Message(event.at, audience.SLACK_WARNINGS, _alert_in(event.content), status, title)
+
+
+def _first_line(event: Event) -> str:
+    """Return what is new: who did what, where an edit says so, or what is said in the thread."""
+    blocks = event.content.get("blocks") or ()
+    texts = [block["text"]["text"] for block in blocks[1:] if "text" in block] or [str(event.content.get("text"))]
+    return texts[0].partition("\n")[0].replace("*", "")
+
+
+def _title(payload: Any) -> str:
+    return next((found[0].strip() for text in _texts(payload) if (found := _TITLE.search(text))), "")
 
 
 def message_of_post(received: Received) -> Message:
     """Return what arrived at Slack or PagerDuty."""
     target = (received.integration, received.target)
     if received.integration == "slack":
-        title = next((found[0].strip() for text in _texts(received.payload) if (found := _TITLE.search(text))), "")
+        title = _title(received.payload)
         status = "resolved" if "[RESOLVED" in title else "firing"
     else:
         event = received.payload if isinstance(received.payload, dict) else {}

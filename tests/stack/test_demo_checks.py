@@ -10,9 +10,10 @@ import pytest
 from dev.demo.audience import ERRORS, SLACK_CRITICAL, SLACK_WARNINGS, SLOW, SUBSCRIBERS, surplus, untold
 from dev.demo.journal import Journal, Kind, Message, alert_of, read_log
 from dev.demo.story import Step, take
-from dev.demo.world import World, message_of_mail, message_of_post
+from dev.demo.world import World, message_of_mail, message_of_post, message_of_slack
 from dev.mail import Email
 from dev.receivers import Received
+from dev.slack_workspace import Event
 
 NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
 
@@ -52,6 +53,27 @@ def test_who_was_not_told() -> None:
     assert untold(told, ERRORS, "firing", (SUBSCRIBERS, SLACK_WARNINGS)) == [
         "slack-warnings was not told that HighErrorRate is firing"
     ]
+
+
+def seen(what: str, title: str) -> Event:
+    group = 'Group {}:{alertname="SlowResponses"}'
+    blocks = [{"text": {"text": f"*<https://t|{title}>*"}}, {"text": {"text": "👀 *Acknowledged by ada (slack)*"}}]
+    return Event(NOW, what, "C1", {"blocks": blocks, "footer": group})
+
+
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [
+        (seen("posted", "[FIRING:1] SlowResponses"), "firing"),
+        (seen("edited", "[RESOLVED] SlowResponses"), "resolved"),
+        (seen("edited", "[FIRING:1] SlowResponses"), None),
+        (seen("replied", "[RESOLVED] SlowResponses"), None),
+    ],
+)
+def test_what_is_news_of_what_people_see_in_slack(event: Event, status: str | None) -> None:
+    found = message_of_slack(event)
+    assert (found.status if found else None) == status
+    assert found is None or (found.channel, found.alert) == (SLACK_WARNINGS, SLOW)
 
 
 MISSING: dict[str, tuple[list[list[str]], float, bool]] = {
