@@ -5,9 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from dev.drill.stage import Stage, archived, of_drill, refused
+from dev.drill.stage import ROUTING_KEY, Stage, archived, of_drill, refused
 
 _SHOWN = 5
+# Who is told how often while the alert climbs: the archive belongs to two receivers.
+_CLIMB = Counter(
+    {
+        ("webhook", "archive"): 2,
+        ("slack", "warnings"): 1,
+        ("slack", "critical"): 1,
+        ("pagerduty", ROUTING_KEY): 1,
+    }
+)
 
 
 def prometheus(stage: Stage) -> list[str]:
@@ -40,14 +49,12 @@ def escalation(stage: Stage) -> list[str]:
     status = stage.run("drill", "escalation", "--timeout", "90s", limit_seconds=300)
     came = of_drill(stage.receivers.received, "DrillEscalation")
     firing = Counter((each.integration, each.target) for each in came if not _is_end(each.payload))
-    twice = [f"{' '.join(each)} was told {count} times" for each, count in firing.items() if count > 1]
-    missing = 4 - len(firing)
-    return [
-        *_status(status),
-        *refused(came),
-        *twice,
-        *([f"{missing} of 4 places were not told"] if missing else []),
+    wrong = [
+        f"{' '.join(place)} was told {firing[place]} times, {_CLIMB[place]} are right"
+        for place in sorted(_CLIMB.keys() | firing.keys())
+        if firing[place] != _CLIMB[place]
     ]
+    return [*_status(status), *refused(came), *wrong]
 
 
 def _status(status: int) -> list[str]:

@@ -17,7 +17,7 @@ from .http import Refused, Request, Response
 from .serving import Api, matchers_of
 from .views import delivery_view
 
-GROUPS_AT_ONCE = 20
+GROUPS_AT_ONCE = 5
 
 
 def deliveries(api: Api, request: Request, now: datetime) -> Response:
