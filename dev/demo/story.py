@@ -27,7 +27,7 @@ from tocsin.core.incidents import IncidentState
 from tocsin.core.rules import Change
 from tocsin.ports import Health
 
-LIMIT_SECONDS = 85.0
+LIMIT_SECONDS = 100.0
 LOOK_SECONDS = 0.05
 ACKNOWLEDGED_BY = "ada"
 
@@ -229,7 +229,7 @@ STEPS = (
     ),
     Step(
         "The state machine of the acknowledged incident ends without a further step",
-        12,
+        25,
         _not_stopped(SLOW, Why.ACKNOWLEDGED),
     ),
     Step(
