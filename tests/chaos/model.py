@@ -48,7 +48,7 @@ class Law(StrEnum):
     OVER = "nothing is called resolved that nobody has seen recovered: a failed query is no recovery"
     TRUE = "what arrives late is still true: nothing is told as firing that is long over"
     MUTED = "nothing is told of an alert while it is silenced or inhibited, nor of one that was so all its life"
-    TAKEN = "an incident that somebody has taken climbs no further, and one that is acknowledged is not repeated"
+    TAKEN = "an incident that somebody has taken or snoozed climbs no further and is not repeated, until that ends"
     NEWS = "a notification says something new, or repeats it no sooner than repeat_interval"
     TOLD = "in the end, all that fires and is not muted has been told to everybody whom it concerns"
     ENDED = "in the end, whoever was told of something that is over has been told that it is"
@@ -100,6 +100,15 @@ class Word:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Since when somebody has an incident, and until when nobody else is called; one that is quiet is not repeated."""
+
+    since: datetime
+    until: datetime
+    is_quiet: bool
+
+
 @dataclass(slots=True)
 class Heard:
     """What an ear has heard, and the last of it."""
@@ -107,14 +116,20 @@ class Heard:
     words: dict[Series, Word] = field(default_factory=dict)
     ids: set[str] = field(default_factory=set)
     last: Notification | None = None
+    seq: int = 0
+    steps: set[tuple[str | None, int | None]] = field(default_factory=set)
 
     def firing(self) -> dict[Series, Word]:
         return {series: word for series, word in self.words.items() if word.status is Status.FIRING}
 
     def hear(self, told: Notification) -> None:
-        """Remember it; that all is resolved ends what is not listed too."""
+        """Remember it; that all is resolved ends what is not listed too, and news of an incident alone ends nothing."""
         self.ids.add(told.id)
+        self.seq = told.seq
+        if told.reason is Reason.UPDATE:
+            return
         self.last = told
+        self.steps.add((told.incident, told.step))
         if told.status is Status.RESOLVED:
             self.words.update({s: replace(word, status=Status.RESOLVED) for s, word in self.firing().items()})
         for alert in told.alerts:
@@ -132,7 +147,7 @@ class Model:
         self.ends: dict[Series, list[datetime]] = defaultdict(list)
         self.holds_until: dict[Series, datetime] = {}
         self.quiet: list[Quiet] = []
-        self.taken: dict[IncidentId, tuple[datetime, bool]] = {}
+        self.taken: dict[IncidentId, Taken] = {}
         self.decided: dict[Ear, list[int]] = defaultdict(list)
         self.ears: dict[Ear, Heard] = defaultdict(Heard)
         self.may_repeat: Counter[str] = Counter()
@@ -241,7 +256,7 @@ class Model:
         if told.id in ear.ids:
             self.may_repeat[told.id] -= 1
             _expect(self.may_repeat[told.id] >= 0, Law.ONCE, told, "")
-        _expect(ear.last is None or ear.last.seq <= told.seq, Law.ORDER, told, "")
+        _expect(ear.seq <= told.seq, Law.ORDER, told, "")
         for alert in told.alerts:
             self._check(told, alert, ear)
             is_true = alert.status_at(told.created_at) is Status.RESOLVED or not self._is_long_over(
@@ -257,14 +272,16 @@ class Model:
         if told.status is Status.RESOLVED:
             self._check_over(told, ear)
         self._check_taken(told)
-        if told.id not in ear.ids:
+        if told.id not in ear.ids and told.reason is not Reason.UPDATE:
             self._check_news(told, ear)
         ear.hear(told)
 
     def _check(self, told: Notification, alert: Alert, ear: Heard) -> None:
         series, at, began = series_of(alert), told.created_at, alert.starts_at
         _expect(self.may_fire(series, began), Law.HELD, told, f"{series} since {began:%H:%M:%S}")
-        if alert.status_at(at) is Status.FIRING:
+        if told.reason is Reason.UPDATE:
+            is_muted = False  # it is about what was told, silenced or not
+        elif alert.status_at(at) is Status.FIRING:
             is_muted = self.is_silenced(alert, at) or self.is_inhibited(alert, at)
         else:
             _expect(self.may_be_over(series, began, at), Law.OVER, told, f"{series} since {began:%H:%M:%S}")
@@ -283,16 +300,20 @@ class Model:
             _expect(is_over, Law.OVER, told, f"{series}, which is not listed")
 
     def _check_taken(self, told: Notification) -> None:
-        at, is_acknowledged = self.taken.get(IncidentId(told.incident or ""), (told.created_at, False))
-        is_late = at < told.created_at
-        is_climb = told.reason is Reason.ESCALATED or (is_acknowledged and told.reason is Reason.REPEAT)
-        _expect(not (is_late and is_climb), Law.TAKEN, told, f"taken at {at:%H:%M:%S}")
+        taken = self.taken.get(IncidentId(told.incident or ""))
+        if taken is None or not taken.since < told.created_at < taken.until:
+            return
+        is_climb = told.reason is Reason.ESCALATED or (taken.is_quiet and told.reason is Reason.REPEAT)
+        _expect(not is_climb, Law.TAKEN, told, f"taken at {taken.since:%H:%M:%S}")
 
     def _check_news(self, told: Notification, ear: Heard) -> None:
         if ear.last is None:
             return
         if told.reason is Reason.REPEAT:
             _expect(told.created_at - ear.last.created_at > REPEAT, Law.NEWS, told, "so soon")
+            return
+        if told.reason is Reason.ESCALATED:
+            _expect((told.incident, told.step) not in ear.steps, Law.NEWS, told, "the step was told already")
             return
         missed = any(ear.last.seq < seq < told.seq for seq in self.decided[told.group, told.key])
         words = {series_of(each): (each.status_at(told.created_at), each.starts_at) for each in told.alerts}

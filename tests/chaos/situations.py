@@ -11,7 +11,7 @@ from tests.stories.configurations import MINUTE, configuration, equal, policy, r
 from tocsin.core.alerts import Alert
 from tocsin.core.configuration import Configuration
 from tocsin.core.inhibition import InhibitRule, InhibitSource
-from tocsin.core.policies import EscalationPolicy
+from tocsin.core.policies import EscalationPolicy, Terms
 from tocsin.core.receivers import IntegrationKey, Kind
 from tocsin.core.routing import GroupId, RouteSpec, identify_group, routes_for
 from tocsin.core.rules import Rule
@@ -69,6 +69,8 @@ NODE_EXPLAINS = InhibitRule(
 DBA = RouteSpec(receiver="dba", matchers=(equal("alertname", "Slow"),))
 SENT_TO_DBA = RouteSpec(receiver="dba", matchers=(equal("alertname", "Sent"),), group_interval=5 * MINUTE)
 CLIMB = policy(*STEPS)
+# Acknowledgements end after a quarter of an hour, and the steps are taken twice.
+ASLEEP = replace(CLIMB, terms=Terms(repeat=1, repeat_after=10 * MINUTE, ack_timeout=15 * MINUTE))
 
 
 def _situation(
@@ -116,6 +118,7 @@ SITUATIONS = {
     for situation in (
         _situation("plain"),
         _situation("climbing", policies=(CLIMB,)),
+        _situation("asleep", policies=(ASLEEP,)),
         _situation("explained", inhibits=True),
         _situation("all in one", group_by=(), inhibits=True, policies=(policy(*STEPS, matchers=DBA.matchers),)),
         _situation("by instance", group_by=("instance",), cooldown=COOLDOWN),

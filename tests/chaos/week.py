@@ -18,29 +18,30 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial, wraps
 from operator import itemgetter
 from typing import Any, ParamSpec
 
-from tests.chaos.model import LAG, LULL, Answer, BrokenError, Law, Model, Quiet, Situated
+from tests.chaos.model import LAG, LULL, Answer, BrokenError, Law, Model, Quiet, Situated, Taken
 from tests.chaos.situations import RULES, SITUATIONS, Series
 from tests.chaos.ways import SERVICES, STALL_SECONDS
 from tests.stories.interruptions import Proxy
 from tests.stories.outside import ServiceError
 from tests.stories.world import IDEMPOTENT, PATIENCE, STEP_RETRY, Died, Execution, World, _Message
 from tocsin.core.alerts import Alert, Status
-from tocsin.core.incidents import OVER, IncidentState
+from tocsin.core.incidents import OVER, QUIET, IncidentState
 from tocsin.core.labels import ALERTNAME, Labels
 from tocsin.core.matchers import matches_all
 from tocsin.core.merging import Posted
-from tocsin.core.notifications import Notification
+from tocsin.core.notifications import Notification, Reason
 from tocsin.core.receivers import Kind
 from tocsin.core.routing import GroupId
 from tocsin.core.rules import Sample
 from tocsin.core.silences import SilenceState
 from tocsin.errors import DeliveryError, FailureReason, QueryError, StoreError
 from tocsin.pipeline import evaluate
+from tocsin.pipeline.incidents import Verb
 from tocsin.pipeline.own_rules import CONFIGURATION_REFUSED, RULE_FAILING
 from tocsin.ports import DeliveryState, LoadedConfiguration, Query
 
@@ -251,14 +252,30 @@ class Week(World):
         """Somebody resolves the newest incident, whatever fires."""
         self._takes(self.resolve)
 
-    def _takes(self, act: Callable[..., None]) -> None:
+    def _takes(self, act: Callable[..., object]) -> None:
         _makes_sense(self.escalations.started)
         incident = self.escalations.started[-1]
         act(incident=incident)
         taken = self.store.load_incident(incident)
-        if taken and taken.changed_by == "ada":
-            first, _ = self.model.taken.get(incident, (self.now, False))
-            self.model.taken[incident] = (first, taken.state is IncidentState.ACKNOWLEDGED)
+        if taken is None or taken.changed_by != "ada":
+            return
+        if taken.state is IncidentState.OPEN:
+            self.model.taken.pop(incident, None)
+            return
+        before = self.model.taken.get(incident)
+        since = before.since if before and before.until > self.now else self.now
+        until = taken.until or datetime.max.replace(tzinfo=UTC)
+        self.model.taken[incident] = Taken(since, until, taken.state in QUIET)
+
+    @step
+    def snoozes(self, *, minutes: float) -> None:
+        """Somebody wants to hear nothing of the newest incident for a while."""
+        self._takes(partial(self.act, Verb.SNOOZE, minutes=minutes))
+
+    @step
+    def escalates(self) -> None:
+        """Somebody has the next step taken at once."""
+        self._takes(partial(self.act, Verb.ESCALATE))
 
     # What goes wrong
 
@@ -353,10 +370,10 @@ class Week(World):
             incident = self.store.load_incident(state.group.incident) if state and state.group.incident else None
             if incident is None:
                 continue
-            due = [each for each in incident.steps if incident.opened_at + each.after + RETRY_STEP <= self.now]
+            due = [each for each in incident.steps if incident.began_at + each.after + RETRY_STEP <= self.now]
             is_open = incident.state is IncidentState.OPEN
             reached = frozenset(name for each in due for name in each.receivers if is_open)
-            found[group] = Situated(reached, incident.state is IncidentState.ACKNOWLEDGED)
+            found[group] = Situated(reached, incident.state in QUIET)
         return found
 
     def _leftovers(self) -> Iterator[str]:
@@ -604,9 +621,9 @@ class Week(World):
                 raise BrokenError(Law.RUNS, f"{event}: {fields}")
             if event == "notification_withdrawn":
                 self._count("a late notification is withdrawn")
-        new, self._listened = self.pages[self._listened :], len(self.pages)
+        new, self._listened = self.heard[self._listened :], len(self.heard)
         for page in new:
-            self._count("pages")
+            self._count("pages" if page.notification.reason is not Reason.UPDATE else "an incident's change is told")
             self.happened.append((page.at, f"    {page.notification.key} {page.notification.seq}: {str(page)[9:]}"))
             self.model.heard(page.notification, at=page.at)
 

@@ -61,6 +61,8 @@ STEPS: dict[str, tuple[tuple[st.SearchStrategy[Any], ...], dict[str, st.SearchSt
     "silences": ((silenced,), {"minutes": anyone([3, 10, 60])}),
     "ends_silences": ((silenced,), {}),
     "acknowledges": ((), {}),
+    "snoozes": ((), {"minutes": anyone([3, 10, 30])}),
+    "escalates": ((), {}),
     "closes": ((), {}),
     "dies": ((calls,), is_after),
     "fails": ((calls,), is_after),
@@ -98,6 +100,8 @@ HAPPENED = {
     "silences": "a silence begins",
     "ends_silences": "silences are ended",
     "acknowledges": "an incident is acknowledged",
+    "snoozes": "an incident is snoozed",
+    "escalates": "an incident is escalated by hand",
     "closes": "an incident is resolved by hand",
     "settles": "everybody is asked what they know",
 }
