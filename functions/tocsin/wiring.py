@@ -138,6 +138,7 @@ VARIABLES = (
     Variable("TOCSIN_EMAIL_FROM", "sender of mail through SES"),
     Variable("TOCSIN_EMAIL_ONCALL", "addresses of who is on call, for the shipped configuration"),
     Variable("TOCSIN_EMAIL_MANAGER", "addresses of the manager, for the shipped configuration"),
+    Variable("TOCSIN_EMAIL_SECURITY", "addresses of who looks after security, for the shipped configuration"),
     Variable("TOCSIN_SECRET_SLACK", "secret with Slack's webhook URLs by name"),
     Variable("TOCSIN_SECRET_PAGERDUTY", "secret with PagerDuty's routing keys by name"),
     Variable("TOCSIN_SECRET_API_TOKENS", "secret with the hashes of the API's tokens by name"),
