@@ -24,7 +24,8 @@ from tests.adapters.scripted import ListedSecrets, Outcome, outlets
 from tests.golden import assert_golden_json
 from tocsin.adapters.http import Response, encode
 from tocsin.adapters.memory import MemoryStore
-from tocsin.adapters.slack import SlackSender, escape, render
+from tocsin.adapters.slack import SlackSender, render
+from tocsin.adapters.slack_text import escape
 from tocsin.core.notifications import Notification
 from tocsin.core.receivers import Kind
 from tocsin.errors import DeliveryError, FailureReason

@@ -103,7 +103,9 @@ def test_a_click_acknowledges_and_the_message_says_so(both: Both) -> None:
     message = both.fires("DiskFull")
     assert set(message.buttons) == {"Acknowledge", "Resolve", "Escalate", "Runbook", *SILENCES}
 
-    forged = sign("guessed", click_body(message.buttons["Acknowledge"], message, **ANN), at=time.time())
+    forged = sign(
+        "guessed", click_body(message.buttons["Acknowledge"], message, user="U1ANN0001", name="annie"), at=time.time()
+    )
     assert both.slack.send(both.clicks, forged)[0] == 401
     assert both.here("DiskFull")["state"] == "open"
 
