@@ -17,6 +17,7 @@ from .core.labels import Fingerprint
 from .core.merging import Received
 from .core.notifications import Notification
 from .core.oncall import Override
+from .core.rate_limits import Held, RateLimit
 from .core.receivers import IntegrationKey
 from .core.routing import GroupId, GroupIdentity
 from .core.rules import ActiveAlert, RuleKey, Sample
@@ -120,6 +121,10 @@ class Groups(Protocol):
 
     def mark_published(self, entry: OutboxEntry, *, retry_at: datetime) -> bool:
         """Note that an entry is published and when to do it again; False if it was confirmed or marked meanwhile."""
+        ...
+
+    def postpone(self, entry: OutboxEntry, *, retry_at: datetime) -> None:
+        """Have an entry that was published, and is not confirmed, published again then."""
         ...
 
     def confirm(self, entry: OutboxEntry) -> None:
@@ -273,6 +278,7 @@ class Claim(StrEnum):
 class DeliveryState(StrEnum):
     DELIVERED = "delivered"
     FAILED = "failed"
+    HELD = "held back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,6 +385,26 @@ class Receipts(Protocol):
         ...
 
     def load_alias(self, alias: str, *, now: datetime) -> str | None: ...
+
+
+class Limits(Protocol):
+    """How much each integration has been told in a window of its rate limit, and what is held back of it."""
+
+    def take(self, notification: Notification, limit: RateLimit, *, now: datetime) -> bool:
+        """Take a place in this window for a notification, which may have one already; False where there is none."""
+        ...
+
+    def hold(self, notification: Notification, limit: RateLimit, *, now: datetime) -> None:
+        """Note that a notification is held back: of its group the newest counts, since the window of the first."""
+        ...
+
+    def release(self, notification: Notification) -> None:
+        """Note that nothing of a notification's group is held back any more."""
+        ...
+
+    def load_held(self, key: IntegrationKey, *, now: datetime) -> Sequence[Held]:
+        """Return what is held back of an integration, by group."""
+        ...
 
 
 class Threads(Protocol):

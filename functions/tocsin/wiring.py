@@ -28,6 +28,7 @@ from .adapters.dynamodb import (
     DynamoIncidents,
     DynamoIngested,
     DynamoInhibitors,
+    DynamoLimits,
     DynamoOverrides,
     DynamoPaces,
     DynamoReceipts,
@@ -418,6 +419,7 @@ class Application:
             external_url=self.settings.get("TOCSIN_EXTERNAL_URL"),
             graph_url=self.graph_url,
             reroute=self.rerouting,
+            limits=DynamoLimits(self.table),
             compile_pattern=compile_pattern,
         )
 
@@ -513,6 +515,7 @@ class Application:
             groups=self.groups,
             deliveries=self.deliveries,
             log=self.log,
+            limits=DynamoLimits(self.table),
         )
 
     def _linking(self, sender: Sender) -> Sender:

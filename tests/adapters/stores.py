@@ -20,6 +20,7 @@ from tocsin.adapters.dynamodb import (
     DynamoIncidents,
     DynamoIngested,
     DynamoInhibitors,
+    DynamoLimits,
     DynamoOverrides,
     DynamoRules,
     DynamoSilences,
@@ -42,6 +43,7 @@ class DynamoStore(
     DynamoDeliveries,
     DynamoSilences,
     DynamoOverrides,
+    DynamoLimits,
 ):
     """The adapters over one table, as one store."""
 

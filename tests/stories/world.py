@@ -414,6 +414,7 @@ class World:
             self.log,
             tick=self.tick,
             reroute=self._rerouting() if self.whole else None,
+            limits=wrap(self.store),
         )
 
     def dispatcher(self) -> dispatch.Dispatcher:
@@ -439,7 +440,7 @@ class World:
         store = self._wrap(self.store)
         vault = self._wrap(self.vault) if self.whole else None
         sender = self.sender or _Sender(vault, self._wrap(_Receivers(self)))
-        return notify.Notifier(sender, store, store, self.log)
+        return notify.Notifier(sender, store, store, self.log, limits=store)
 
     def ingester(self) -> ingest.Ingester:
         store = self._wrap(self.store)

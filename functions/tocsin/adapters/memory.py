@@ -18,6 +18,7 @@ from ..core.incidents import Event, Incident, IncidentId, execution_name
 from ..core.labels import Fingerprint
 from ..core.notifications import Notification, as_json, encode
 from ..core.oncall import Override, by_schedule
+from ..core.rate_limits import Held, RateLimit, held
 from ..core.receivers import IntegrationKey, Kind
 from ..core.routing import GroupId, GroupIdentity
 from ..core.rules import RuleKey, Sample
@@ -80,6 +81,8 @@ class MemoryStore:
         self.deliveries: dict[tuple[GroupId, IntegrationKey, int], Delivery] = {}
         self.threads: dict[tuple[GroupId, IntegrationKey], Thread] = {}
         self.counts: dict[str, int] = {}
+        self.windows: dict[tuple[IntegrationKey, datetime], set[str]] = {}
+        self.held: dict[tuple[IntegrationKey, GroupId], tuple[datetime, Held]] = {}
         self.writes = 0
 
     # Rules
@@ -166,6 +169,13 @@ class MemoryStore:
         self.writes += 1
         outbox[entry.seq, entry.integration] = replace(entry, is_published=True, retry_at=retry_at)
         return True
+
+    def postpone(self, entry: OutboxEntry, *, retry_at: datetime) -> None:
+        outbox = self.groups[entry.group].outbox if entry.group in self.groups else {}
+        kept = outbox.get((entry.seq, entry.integration))
+        if kept is not None and kept.is_published:
+            self.writes += 1
+            outbox[entry.seq, entry.integration] = replace(kept, retry_at=retry_at)
 
     def confirm(self, entry: OutboxEntry) -> None:
         self.writes += 1
@@ -279,6 +289,30 @@ class MemoryStore:
         self.writes += 1
         self.counts[name] = self.counts.get(name, 0) + amount
         return self.counts[name]
+
+    # Rate limits
+
+    def take(self, notification: Notification, limit: RateLimit, *, now: datetime) -> bool:
+        told = self.windows.setdefault((notification.key, limit.window(now)), set())
+        if notification.id not in told and len(told) >= limit.notifications:
+            return False
+        self.writes += 1
+        told.add(notification.id)
+        return True
+
+    def hold(self, notification: Notification, limit: RateLimit, *, now: datetime) -> None:
+        self.writes += 1
+        key = (notification.key, notification.group)
+        since = self.held[key][1].since if key in self.held else limit.window(now)
+        self.held[key] = (limit.forgotten_at(now), held(notification, since))
+
+    def release(self, notification: Notification) -> None:
+        self.writes += 1
+        self.held.pop((notification.key, notification.group), None)
+
+    def load_held(self, key: IntegrationKey, *, now: datetime) -> Sequence[Held]:
+        found = sorted((group, each) for (holder, group), each in self.held.items() if holder == key)
+        return [each for _, (forgotten_at, each) in found if forgotten_at > now]
 
     # Alerts that were sent to us
 

@@ -18,6 +18,7 @@ from .digests import digest_of_source, digest_of_value
 from .links import with_links
 from .notification_templates import check_file as check_template_file
 from .notification_templates import definitions
+from .rate_limits import with_limits
 from .rule_files import read_rule_file
 from .slack import with_buttons
 from .substitution import Substitution
@@ -70,7 +71,10 @@ def load_configuration(source: Mapping[str, bytes], *, environment: Mapping[str,
         ),
         rule_groups=(*additions.rule_groups, *groups),
         root=alerting.root,
-        receivers={**_completed(alerting.receivers, alerting, additions), **watchdog},
+        receivers={
+            **with_limits(_completed(alerting.receivers, alerting, additions), additions.rate_limits),
+            **watchdog,
+        },
         policies=additions.policies,
         cooldowns=additions.cooldowns,
         default_cooldown=additions.default_cooldown,

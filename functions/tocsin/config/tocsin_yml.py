@@ -8,6 +8,7 @@ redaction           what must not leave: kinds of credentials, patterns, labels 
 silences            which are too broad: without a label of required_labels, or for more than max_alerts alerts
 heartbeat           where completed ticks, and arrivals of the watchdog, are told (watching.py)
 canary              who is sent a test notification once a day (watching.py)
+rate_limits         how many notifications a receiver is told in a while, the rest held back (rate_limits.py)
 users               people who are told, and how (users.py)
 schedules           who is on call when (oncall.py)
 links               links in mail, text messages and chats that acknowledge an incident (links.py)
@@ -32,6 +33,7 @@ from ..core.labels import ALERTNAME
 from ..core.matchers import Matcher, MatchType
 from ..core.oncall import Schedule
 from ..core.policies import EscalationPolicy
+from ..core.rate_limits import RateLimit
 from ..core.redaction import Redaction
 from ..core.rules import Rule, RuleGroup
 from ..core.silences import BroadnessRule
@@ -47,6 +49,7 @@ from .links import read_links
 from .matching import read_matchers
 from .oncall import read_schedules
 from .pagerduty import read_pagerduty
+from .rate_limits import read_rate_limits
 from .redaction import read_redaction
 from .slack import read_slack
 from .substitution import ANY_NAME, Substitution
@@ -73,6 +76,7 @@ class _File(Block):
     silences: Blocks = None
     heartbeat: Blocks = None
     canary: Blocks = None
+    rate_limits: Blocks = None
     users: Blocks = None
     schedules: Blocks = None
     links: Blocks = None
@@ -113,6 +117,7 @@ class Additions:
     compatibility: Compatibility = Compatibility.TOCSIN
     beats: Beats = field(default_factory=Beats)
     canary: Canary | None = None
+    rate_limits: Mapping[str, RateLimit] = field(default_factory=dict)
     people: People = field(default_factory=People)
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
     links: LinkSettings | None = None
@@ -191,6 +196,7 @@ class _Reader:
             compatibility=file.compatibility if file else Compatibility.TOCSIN,
             beats=read_heartbeat(self.reading),
             canary=read_canary(self.reading, self._receivers),
+            rate_limits=read_rate_limits(self.reading, self._receivers),
             people=people,
             schedules=schedules,
             links=read_links(self.reading),

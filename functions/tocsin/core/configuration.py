@@ -22,7 +22,7 @@ from .rules import Rule, RuleGroup
 from .silences import BroadnessRule
 from .slack import SlackApp
 from .users import User
-from .watching import Canary, canary_way
+from .watching import Canary, canary_way, digest_way
 
 # How long an alert that was posted without an end counts as firing after its last post.
 DEFAULT_RESOLVE_TIMEOUT = timedelta(minutes=5)
@@ -93,7 +93,8 @@ class Configuration:
         The rule is known by the alert's name; of several rules of one name, one that leads there is enough. What is
         left of a rule that is gone stays where it is.
         """
-        receivers = self.receivers_of(alert.name) or ((), (group.receiver,), (canary_way(group.receiver),))
+        name = group.receiver
+        receivers = self.receivers_of(alert.name) or ((), (name,), (canary_way(name),), (digest_way(name),))
         routes = (route for names in receivers for route in routes_for(self.root, alert.labels, names))
         return any(identify_group(route, alert.labels) == group for route in routes)
 

@@ -17,7 +17,7 @@ from typing import NewType
 
 from .labels import Labels
 from .matchers import Matcher, matches_all
-from .watching import canary_way, way_of
+from .watching import canary_way, digest_way, way_of
 
 GroupId = NewType("GroupId", str)
 
@@ -153,7 +153,8 @@ def routes_for(root: Route, labels: Mapping[str, str], receivers: Sequence[str] 
 
 def find_route(root: Route, receiver: str, key: str) -> Route | None:
     """Return the route of a group that is stored, or None when the configuration no longer has it."""
-    direct = (direct_route(root, name) for name in (receiver, canary_way(receiver)))
+    names = (receiver, canary_way(receiver), digest_way(receiver))
+    direct = (direct_route(root, name) for name in names)
     return next((route for route in direct if route.key == key), None) or _find_below(root, receiver, key)
 
 

@@ -19,11 +19,14 @@ WATCHDOG, CANARY, CANARY_MISSING = "TocsinWatchdog", "TocsinCanary", "TocsinCana
 WATCHDOG_RECEIVER = "tocsin-watchdog"
 # Before a receiver's name: the way of a canary to it.
 CANARY_PREFIX = "tocsin-canary/"
+# And that of what is said of notifications that a rate limit holds back.
+DIGEST_PREFIX = "tocsin-digest/"
 # template.yaml's alarm rings after three that did not arrive.
 WATCHDOG_EVERY = timedelta(minutes=10)
 CANARY_FIRES_FOR, CANARY_EXPECTED_AFTER = timedelta(minutes=30), timedelta(minutes=15)
 # What failed is tried again at each look at the group.
 _CANARY_LOOKED_AT_EVERY = timedelta(minutes=5)
+_DIGEST_LOOKED_AT_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ def way_of(name: str) -> Way | None:
         return Way(name, WATCHDOG_EVERY, WATCHDOG_EVERY / 2)
     if name.startswith(CANARY_PREFIX):
         return Way(name.removeprefix(CANARY_PREFIX), _CANARY_LOOKED_AT_EVERY, timedelta(days=1))
+    if name.startswith(DIGEST_PREFIX):
+        return Way(name.removeprefix(DIGEST_PREFIX), _DIGEST_LOOKED_AT_EVERY, timedelta(days=1))
     return None
 
 
@@ -50,9 +55,15 @@ def canary_way(receiver: str) -> str:
     return f"{CANARY_PREFIX}{receiver}"
 
 
+def digest_way(receiver: str) -> str:
+    """Return the name of the way to a receiver of what is said of its rate limit."""
+    return f"{DIGEST_PREFIX}{receiver}"
+
+
 def is_way(route_key: str) -> bool:
     """Say whether a route, by its key, is a way of ours."""
-    return route_key.endswith(f"/[{WATCHDOG_RECEIVER}]") or f"/[{CANARY_PREFIX}" in route_key
+    own = (f"/[{prefix}" in route_key for prefix in (CANARY_PREFIX, DIGEST_PREFIX))
+    return route_key.endswith(f"/[{WATCHDOG_RECEIVER}]") or any(own)
 
 
 @dataclass(frozen=True, slots=True)

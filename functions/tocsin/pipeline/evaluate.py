@@ -30,7 +30,7 @@ from ..core.rules import (
 )
 from ..errors import QueryError
 from ..ports import Health, LoadedConfiguration, Query, RuleRecord, Ticks
-from . import own_rules, watch
+from . import held_back, own_rules, watch
 from .left_behind import tell_missed_ends
 from .telling import act, in_order
 from .template_queries import TemplateQueries
@@ -90,6 +90,7 @@ def decide(
         own = [
             *own_rules.own_rules(loaded, _failing_now(records, outcomes), records),
             *watch.watch_rules(world.groups, world.log, loaded, records, now=now),
+            *held_back.held_back_rules(world.limits, world.log, loaded, records, now=now),
         ]
         outcomes += [
             _decide_rule(context, loaded, rule, records.get(rule.key) or RuleRecord(rule.key), samples, now=now)

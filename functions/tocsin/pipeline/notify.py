@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ..core.notifications import Notification, from_json
+from ..core.rate_limits import is_exempt, limit_of
 from ..core.receivers import Kind
 from ..errors import DeliveryError
-from ..ports import Claim, Deliveries, DeliveryState, Groups, Log, OutboxEntry, OutboxKind, Sender
+from ..ports import Claim, Deliveries, DeliveryState, Groups, Limits, Log, OutboxEntry, OutboxKind, Sender
 
 # A receiver that asks for more (or for nonsense) is tried again after this.
 MOST_PATIENCE = timedelta(hours=1)
@@ -29,6 +30,7 @@ class Notifier:
     groups: Groups
     deliveries: Deliveries
     log: Log
+    limits: Limits | None = None
 
 
 class Outcome(StrEnum):
@@ -37,6 +39,7 @@ class Outcome(StrEnum):
     STALE = "something newer was delivered"
     UNHEARD = "over before anybody had heard of it"
     WAITING = "the receiver has asked for patience"
+    HELD = "its receiver has been told enough for now"
     FAILED = "failed for good"
 
 
@@ -57,8 +60,11 @@ def run(world: Notifier, notification: Notification, *, now: datetime) -> Outcom
         return Outcome.WAITING  # the outbox has it published again
     if claim is not Claim.GRANTED:
         world.log.info("notification_dropped", why=claim.value, **_fields(notification))
+        _release(world, notification)
         world.groups.confirm(_entry(notification))
         return _DROPPED[claim]
+    if _hold(world, notification, now=now):
+        return Outcome.HELD  # the outbox has it published again
     try:
         answer = world.sender(_whole(world, notification), now=now)
     except DeliveryError as error:
@@ -67,6 +73,7 @@ def run(world: Notifier, notification: Notification, *, now: datetime) -> Outcom
             raise
         return Outcome.FAILED
     world.deliveries.record(notification, DeliveryState.DELIVERED, answer, now=now)
+    _release(world, notification)
     world.groups.confirm(_entry(notification))
     world.log.info("notification_delivered", answer=answer, **_fields(notification))
     if notification.integration.kind is Kind.HEARTBEAT:
@@ -74,6 +81,26 @@ def run(world: Notifier, notification: Notification, *, now: datetime) -> Outcom
     else:
         world.log.count("NotificationsDelivered", integration=notification.integration.kind.value)
     return Outcome.DELIVERED
+
+
+def _hold(world: Notifier, notification: Notification, *, now: datetime) -> bool:
+    """Say whether a notification that is claimed has to wait for room; then the claim is given back."""
+    limit = limit_of(notification.integration)
+    if limit is None or world.limits is None or is_exempt(limit, notification):
+        return False
+    if world.limits.take(notification, limit, now=now):
+        return False
+    world.limits.hold(notification, limit, now=now)
+    world.groups.postpone(_entry(notification), retry_at=limit.next_try(notification.id, now))
+    world.deliveries.record(notification, DeliveryState.HELD, Outcome.HELD.value, now=now, may_have_arrived=False)
+    world.log.info("notification_held", **_fields(notification))
+    world.log.count("NotificationsHeld", integration=notification.integration.kind.value)
+    return True
+
+
+def _release(world: Notifier, notification: Notification) -> None:
+    if world.limits is not None and limit_of(notification.integration) is not None:
+        world.limits.release(notification)
 
 
 def _entry(notification: Notification) -> OutboxEntry:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..core.labels import Fingerprint
 from ..core.patterns import Compile, without_engine
 from ..core.rules import ActiveAlert, Rule, Sample, Transition
-from ..ports import Groups, Inhibitors, Log, Metrics, RuleRecord, Rules, Timers
+from ..ports import Groups, Inhibitors, Limits, Log, Metrics, RuleRecord, Rules, Timers
 
 if TYPE_CHECKING:
     from .ingest import Rerouting  # evaluating imports none of it
@@ -32,6 +32,7 @@ class Evaluator:
     external_url: str = ""
     graph_url: str = ""
     reroute: Rerouting | None = None
+    limits: Limits | None = None
     compile_pattern: Compile = without_engine
 
 

@@ -28,6 +28,7 @@ from .groups import DynamoGroups
 from .incidents import DynamoIncidents
 from .ingested import DynamoIngested
 from .inhibitors import DynamoInhibitors
+from .limits import DynamoLimits
 from .overrides import DynamoOverrides
 from .paces import DynamoPaces
 from .receipts import DynamoReceipts
@@ -43,6 +44,7 @@ __all__ = [
     "DynamoIncidents",
     "DynamoIngested",
     "DynamoInhibitors",
+    "DynamoLimits",
     "DynamoOverrides",
     "DynamoPaces",
     "DynamoReceipts",

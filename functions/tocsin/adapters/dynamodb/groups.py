@@ -6,6 +6,7 @@ whatever changes after that makes the commit conflict.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -174,6 +175,16 @@ class DynamoGroups:
         except ConflictError:
             return False
         return True
+
+    def postpone(self, entry: OutboxEntry, *, retry_at: datetime) -> None:
+        condition = Condition(
+            "#published = :yes",
+            {"#published": "published", "#due_at": "due_at", "#retry_at": "retry_at"},
+            {":yes": True, ":due": epoch(retry_at), ":retry": format_time(retry_at)},
+        )
+        key = _outbox_key(entry.seq, entry.integration)
+        with contextlib.suppress(ConflictError):  # it is confirmed meanwhile
+            self._table.update(partition(entry.group), key, "SET #due_at = :due, #retry_at = :retry", condition)
 
     def confirm(self, entry: OutboxEntry) -> None:
         self._table.delete(partition(entry.group), _outbox_key(entry.seq, entry.integration))
