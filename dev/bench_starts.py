@@ -34,6 +34,7 @@ EVENTS = {
     "NotifyEmailFunction": "notify_email_firing",
     "NotifyWebhookFunction": "notify_webhook_firing",
     "ApiFunction": "api_list",
+    "ActFunction": "act_click",
 }
 # What the functions are compared with: a client at import, and one call.
 BARE_HANDLER = """
