@@ -99,7 +99,7 @@ def tell(view: View) -> Telling:
                 withheld[integration.key] = reason
             if reason is Reason.MUTED:
                 kept |= resolved & told
-            # What is not confirmed yet is a page perhaps, and an update would take its place: it waits for the next look.
+            # What is not confirmed yet may be a page, whose place an update would take: it waits for the next look.
             may_update = bool(firing & told) and integration.key not in view.state.unconfirmed
             if not may_update or not is_behind(view.incident, integration, last):
                 continue

@@ -53,8 +53,7 @@ def alert_view(listed: ListedAlert, *, now: datetime) -> dict[str, Any]:
         "activeAt": _milliseconds(listed.alert.active_at),
         "value": value if math.isfinite(value) else value_text(value),
         "incidents": [
-            {"id": each.id, "state": each.state.value, "by": each.who}
-            for each in _distinct(listed.incidents)
+            {"id": each.id, "state": each.state.value, "by": each.who} for each in _distinct(listed.incidents)
         ],
     }
 
