@@ -113,6 +113,13 @@ def test_the_command_stands_where_there_is_no_button() -> None:
     assert f"tocsin alert ack {INCIDENT}" not in json.dumps(render(given_, by_app=True))
 
 
+def test_a_webhook_is_told_who_did_what_and_not_all_of_it_again() -> None:
+    payload = render(standing("acknowledged"))
+    assert check_slack(encode(payload))[1] == []
+    assert_golden_json("slack/incident_by_webhook.json", payload)
+    assert "Customers see errors" not in json.dumps(payload)
+
+
 def test_nobody_gets_buttons_whose_clicks_nobody_takes() -> None:
     for settings, by_app in (({}, True), (APP, False)):
         assert '"actions"' not in json.dumps(render(notification(SLACK, alert(), settings=settings), by_app=by_app))
@@ -150,7 +157,7 @@ _STANDING = st.builds(
 def test_slack_takes_whatever_an_incident_says(given_: Notification, found: Standing | None) -> None:
     integration = replace(given_.integration, settings={**given_.integration.settings, BUTTONS: True})
     told = replace(given_, standing=found, integration=integration)
-    for payload in (render(told, by_app=True), news(told)):
+    for payload in (render(told, by_app=True), render(told), news(told)):
         assert check_slack(encode(payload))[1] == []
         assert "could not be rendered" not in payload["text"]
 

@@ -103,7 +103,10 @@ def render(notification: Notification, texts: Texts | None = None, *, by_app: bo
     texts = texts or Texts(notification)
     has_buttons = by_app and bool(notification.integration.settings.get(BUTTONS))
     try:
-        message = _own_message(notification, texts, buttons(notification) if has_buttons else [])
+        if not by_app and notification.reason is Reason.UPDATE and standing_lines(notification):
+            message = _change(notification)
+        else:
+            message = _own_message(notification, texts, buttons(notification) if has_buttons else [])
     except Exception as error:
         message = _plain_message(degraded(notification, error))
     return {**message, **_passed_on(texts)}
@@ -122,11 +125,22 @@ def _own_message(notification: Notification, texts: Texts, actions: list[Block])
     return message
 
 
-def _message(notification: Notification, tone: str, actions: list[Block]) -> dict[str, Any]:
-    heading = title(notification)
+def _change(notification: Notification) -> dict[str, Any]:
+    """Return who did what, for those whose messages cannot be edited: what it is about, they have been told."""
+    blocks = [_top(notification), *standing_blocks(notification)]
+    footer = _footer(notification, 0, has_buttons=False)
+    attachments = [_attachment(notification.severity, notification.status, [footer])]
+    said = f"{title(notification)}\n{notification.standing.said if notification.standing else ''}"
+    return {"text": escape(said, FALLBACK_LENGTH), "blocks": blocks, "attachments": attachments}
+
+
+def _top(notification: Notification) -> Block:
     link = back_link(notification)
-    shown = escape(heading, TITLE_LENGTH)
-    top = section(f"*<{_url(link)}|{shown.replace('|', '¦')}>*" if link else f"*{shown}*")
+    shown = escape(title(notification), TITLE_LENGTH)
+    return section(f"*<{_url(link)}|{shown.replace('|', '¦')}>*" if link else f"*{shown}*")
+
+
+def _message(notification: Notification, tone: str, actions: list[Block]) -> dict[str, Any]:
     # What a button leads to needs no link beside it.
     attachments, left_out = _attachments(notification, without=runbook(notification) if actions else None)
     footer = _footer(notification, left_out + notification.truncated, has_buttons=bool(actions))
@@ -135,8 +149,8 @@ def _message(notification: Notification, tone: str, actions: list[Block]) -> dic
     attachments[-1]["blocks"] += [footer, *actions]
     if tone:
         attachments[0]["color"] = tone
-    blocks = [top, *standing_blocks(notification)]
-    return {"text": _fallback(notification, heading), "blocks": blocks, "attachments": attachments}
+    blocks = [_top(notification), *standing_blocks(notification)]
+    return {"text": _fallback(notification, title(notification)), "blocks": blocks, "attachments": attachments}
 
 
 def _attachments(notification: Notification, *, without: str | None) -> tuple[list[dict[str, Any]], int]:
