@@ -28,6 +28,7 @@ from tests.adapters.test_store_contract import (
 from tocsin.adapters.dynamodb import DynamoSnapshots
 from tocsin.core.cooldowns import Cooldown
 from tocsin.core.grouping import Flush
+from tocsin.core.rate_limits import RateLimit
 from tocsin.ports import DeliveryState, RuleRecord, SilenceChange, Thread
 
 Prepare = Callable[[DynamoStore], Any]
@@ -52,6 +53,23 @@ def _flush(store: DynamoStore, before: Any) -> None:
         opened=incident(),
     )
     store.commit(before, flush, now=NOW)
+
+
+LIMIT = RateLimit(2, MINUTE)
+
+
+def _begun(store: DynamoStore) -> None:
+    store.take(replace(notification(), id="another"), LIMIT, now=NOW)
+
+
+def _held(store: DynamoStore) -> None:
+    store.hold(notification(), LIMIT, now=NOW)
+
+
+def _marked(store: DynamoStore) -> Any:
+    entry = _published(store)
+    store.mark_published(entry, retry_at=NOW + MINUTE)
+    return entry
 
 
 def _published(store: DynamoStore) -> Any:
@@ -97,7 +115,12 @@ OPERATIONS: Mapping[str, Operation] = {
     "load_outbox": Operation(lambda store, _: store.load_outbox(GROUP.id), _published),
     "load_notification": Operation(lambda store, entry: store.load_notification(entry.subject), _published),
     "mark_published": Operation(lambda store, entry: store.mark_published(entry, retry_at=NOW + MINUTE), _published),
+    "postpone": Operation(lambda store, entry: store.postpone(entry, retry_at=NOW + 2 * MINUTE), _marked),
     "confirm": Operation(lambda store, entry: store.confirm(entry), _published),
+    "take": Operation(lambda store, _: store.take(notification(), LIMIT, now=NOW), _begun),
+    "hold": Operation(lambda store, _: store.hold(notification(), LIMIT, now=NOW)),
+    "release": Operation(lambda store, _: store.release(notification()), _held),
+    "load_held": Operation(lambda store, _: store.load_held(notification().key, now=NOW), _held),
     "overdue": Operation(lambda store, _: store.overdue(before=NOW + DAY, limit=10), told),
     "active_groups": Operation(lambda store, _: store.active_groups(), told),
     "load_events": Operation(
@@ -171,5 +194,5 @@ def ports_methods() -> set[str]:
     from tocsin import ports
 
     stores = (ports.Rules, ports.Groups, ports.Incidents, ports.Inhibitors, ports.Silences, ports.Ingested)
-    more = (ports.Deliveries, ports.Threads, ports.Overrides)
+    more = (ports.Deliveries, ports.Threads, ports.Overrides, ports.Limits)
     return {name for port in (*stores, *more) for name in vars(port) if not name.startswith("_")}

@@ -91,7 +91,7 @@ def test_what_fails_is_heard_of_changes_nothing_and_can_be_done_again(dynamo, na
 @pytest.mark.parametrize(
     "name",
     [name for name in OPERATIONS if name.startswith(("save", "tell", "commit"))]
-    + ["mark_published", "confirm", "escalate", "claim", "record"],
+    + ["mark_published", "postpone", "confirm", "escalate", "claim", "record", "take", "hold"],
 )
 def test_a_write_whose_answer_is_lost_is_known_as_ones_own_when_it_is_tried_again(dynamo, name):
     operation, expected = OPERATIONS[name], undisturbed(name)
