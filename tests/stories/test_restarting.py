@@ -17,8 +17,10 @@ from tests.stories.configurations import MINUTE, configuration, equal, policy, r
 from tests.stories.world import World
 from tocsin.adapters.dynamodb import Table
 from tocsin.core.inhibition import InhibitRule, InhibitSource
+from tocsin.core.policies import Terms
 from tocsin.core.receivers import Kind
 from tocsin.core.routing import RouteSpec
+from tocsin.pipeline.incidents import Verb
 
 ROUTE = RouteSpec(receiver="team", group_by=("alertname",), group_wait=timedelta(seconds=30), group_interval=2 * MINUTE)
 SITUATION = replace(
@@ -28,7 +30,7 @@ SITUATION = replace(
         rule("NodeDown"),
         route=ROUTE,
         receivers=[receiver("team", Kind.SLACK, Kind.PAGERDUTY), receiver("boss")],
-        policies=[policy((3, "boss"))],
+        policies=[replace(policy((3, "boss")), terms=Terms(repeat=1, repeat_after=3 * MINUTE, ack_timeout=5 * MINUTE))],
     ),
     inhibit_rules=(
         InhibitRule(
@@ -37,10 +39,11 @@ SITUATION = replace(
         ),
     ),
 )
+VERBS = {each.value: each for each in Verb if each is not Verb.REASSIGN}
 Step = tuple[str, str, str]
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["goes bad", "recovers", "is sent", "is over", "is silenced", "fails", "works", "passes"]),
+        st.sampled_from(["goes bad", "recovers", "is sent", "is over", "is silenced", "fails", "works", *VERBS]),
         st.sampled_from(["Down", "Slow", "NodeDown"]),
         st.sampled_from(["a", "b"]),
     ),
@@ -90,12 +93,14 @@ def live(world: World, script: Sequence[Step]) -> list[str]:
             world.receiver_fails("team/slack/0", retryable=True)
         elif what == "works":
             world.receiver_fails("team/slack/0", retryable=True, times=0)
+        elif what in VERBS and world.escalations.started:
+            world.act(VERBS[what], comment="seen", minutes=3)
         world.advance(minutes=1 + number % 3, seconds=7)
     for name, instance in sorted(bad):
         world.metric_recovers(name, instance=instance)
     world.receiver_fails("team/slack/0", retryable=True, times=0)
     world.advance(minutes=12)
-    return [str(page) for page in world.pages]
+    return [str(page) for page in world.heard]
 
 
 @given(steps, restarts)
