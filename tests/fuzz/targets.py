@@ -37,6 +37,7 @@ from tocsin.adapters.prometheus import Prometheus
 from tocsin.adapters.secrets import Secrets
 from tocsin.adapters.slack import SlackSender
 from tocsin.config.patterns import compile_pattern
+from tocsin.config.scenarios import read_scenario
 from tocsin.core.action_links import read_keys
 from tocsin.core.durations import format_duration, parse_duration
 from tocsin.core.matcher_syntax import MatcherSyntaxError, Syntax, parse_matcher, parse_matchers
@@ -44,6 +45,7 @@ from tocsin.core.notifications import Notification, from_json
 from tocsin.core.oncall import gaps, shifts, who
 from tocsin.core.receivers import Kind
 from tocsin.core.redaction import Redaction
+from tocsin.core.scenarios import alerts_of
 from tocsin.core.series import RangeQuery
 from tocsin.core.templates import rule as rule_templates
 from tocsin.core.templates.alertmanager import TemplateSet
@@ -197,6 +199,13 @@ def alertmanager(data: bytes) -> None:
 def amp_definition(data: bytes) -> None:
     body = text(data).replace("\n", "\n  ")
     config.load({"alertmanager.yml": f"alertmanager_config: |\n  {body}\n".encode()}, environment={})
+
+
+def scenario_file(data: bytes) -> None:
+    found = read_scenario("scenario.yml", data)
+    for is_real in (True, False):
+        for alert in alerts_of(found, labels={"a": "b"}, is_real=is_real, lasts=found.lasts, now=START):
+            check(alert.labels.get("drill") == (None if is_real else "true"), "a drill without its mark")
 
 
 def tocsin_yml(data: bytes) -> None:
@@ -819,6 +828,7 @@ TARGETS: dict[str, Target] = {
     "alertmanager.yml": Target(alertmanager, _yaml_seeds(), (ConfigError,), YAML),
     "alertmanager.yml of AMP": Target(amp_definition, _yaml_seeds(), (ConfigError,), YAML),
     "tocsin.yml": Target(tocsin_yml, lambda: chosen([TOCSIN_YML], files(SHIPPED, "tocsin.yml")), (ConfigError,), YAML),
+    "scenarios": Target(scenario_file, lambda: list(files(SHIPPED, "scenarios/*.yml")), (ConfigError,), YAML),
     "schedules": Target(schedule_file, lambda: [SCHEDULES], (ConfigError,), YAML),
     "calendars": Target(
         calendar_file,
