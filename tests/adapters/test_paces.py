@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -67,14 +66,37 @@ def test_a_clock_that_is_behind_takes_its_turn_behind(paces: Paces) -> None:
     assert turns(paces, 1, now=NOW - SECOND) == [2.0]
 
 
-def test_those_who_come_at_once_have_a_turn_each() -> None:
+@dataclass(slots=True)
+class Crowded:
+    """A table at which somebody else is quicker, so many times: after the reading, and before the writing."""
+
+    table: Any
+    others: int
+    taken: list[datetime | None] = field(default_factory=list)
+
+    def get(self, pk: str, sk: str) -> Any:
+        item = self.table.get(pk, sk)
+        if self.others:
+            self.others -= 1
+            self.taken.append(DynamoPaces(self.table).reserve("a", every=SECOND, within=MINUTE, now=NOW))
+        return item
+
+    def update(self, *arguments: Any) -> None:
+        self.table.update(*arguments)
+
+
+@pytest.mark.parametrize("others", [0, 1, 3])
+def test_those_who_come_at_once_have_a_turn_each(others: int) -> None:
     with dynamodb() as client:
-        kept = DynamoPaces(new_table(client).table)
-        with ThreadPoolExecutor(4) as pool:
-            taken = list(pool.map(lambda _: kept.reserve("a", every=SECOND, within=MINUTE, now=NOW), range(8)))
-        found = [turn for turn in taken if turn is not None]
-        assert len(found) == len(set(found))
-        assert found
+        crowd: Any = Crowded(new_table(client).table, others)
+        ours = DynamoPaces(crowd).reserve("a", every=SECOND, within=MINUTE, now=NOW)
+        assert [*crowd.taken, ours] == [NOW + number * SECOND for number in range(others + 1)]
+
+
+def test_who_is_never_the_quickest_takes_no_turn() -> None:
+    with dynamodb() as client:
+        crowd: Any = Crowded(new_table(client).table, others=99)
+        assert DynamoPaces(crowd).reserve("a", every=SECOND, within=MINUTE, now=NOW) is None
 
 
 class Line:
