@@ -12,18 +12,25 @@ from tests.stories.configurations import MINUTE, configuration, receiver, rule
 from tests.stories.world import START, World
 from tocsin.core.alerts import Status
 from tocsin.core.configuration import Configuration
-from tocsin.core.incidents import Change, IncidentState, Refusal, Source
+from tocsin.core.incidents import Actor, Change, IncidentState, Refusal, Source
 from tocsin.core.notifications import Reason
 from tocsin.core.oncall import Override, Schedule
+from tocsin.core.pagerduty import dedup_key
 from tocsin.core.policies import NO_TERMS, EscalationPolicy, Step, Terms
 from tocsin.core.receivers import Kind
 from tocsin.core.routing import RouteSpec
 from tocsin.core.users import ContactRule, Method, User, contact_name
-from tocsin.pipeline.incidents import Acted, Verb
+from tocsin.pipeline.incidents import Acted, Order, Verb, act
 
 HOUR = timedelta(hours=1)
 OPENED = START + MINUTE + timedelta(seconds=30)
-PEOPLE = [receiver("oncall"), receiver("second"), receiver("boss", Kind.PAGERDUTY), receiver("desk", Kind.EMAIL)]
+PEOPLE = [
+    receiver("oncall"),
+    receiver("second"),
+    receiver("boss", Kind.PAGERDUTY),
+    receiver("chief", Kind.PAGERDUTY),
+    receiver("desk", Kind.EMAIL),
+]
 STEPS = (Step(0 * MINUTE, ("oncall",)), Step(5 * MINUTE, ("second",)), Step(15 * MINUTE, ("boss",)))
 ANN = User("ann", slack_id="U1", phone="+441", rules=(ContactRule(Method.SLACK), ContactRule(Method.SMS, 2 * MINUTE)))
 BOB = User("bob", slack_id="U2", rules=(ContactRule(Method.SLACK),))
@@ -107,6 +114,17 @@ def test_an_acknowledgement_in_pagerduty_stops_the_climb_and_is_not_told_to_page
     world.advance(hours=5)
     assert told(world) == [(0, "team"), (0, "boss")]
     assert [page.receiver for page in world.updates] == ["team"]
+
+
+def test_where_several_services_are_paged_the_others_hear_of_it():
+    world = world_of(steps=(Step(0 * MINUTE, ("boss", "chief")),))
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3)
+    key = dedup_key(world.incident().group, "boss")
+    order = Order(Verb.ACKNOWLEDGE, world.incident().id, Actor("ann", Source.PAGERDUTY, key))
+    act(world.desk(), order, now=world.now)
+    world.advance(hours=1)
+    assert sorted(page.receiver for page in world.updates) == ["chief", "team"]
 
 
 def test_one_elsewhere_is_told_to_pagerduty():

@@ -34,10 +34,14 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts: the name of a user where one is known, or what the place they act from calls them."""
+    """Who acts: the name of a user where one is known, or what the place they act from calls them.
+
+    `place` is what PagerDuty calls the incident there: it is not told what it has said itself.
+    """
 
     name: str
     source: Source = Source.API
+    place: str = ""
 
 
 SYSTEM = Actor("tocsin", Source.SYSTEM)  # who acts where no person does
@@ -150,6 +154,7 @@ class Incident:
     changed_at: datetime | None = None
     changed_by: str = ""
     source: Source = Source.SYSTEM
+    place: str = ""
     comment: str = ""
     said: str = ""
     standing: int = 0
@@ -371,7 +376,7 @@ def _change(
     """Return the incident with a change of its standing: who made it, what is said of it, the event."""
     said = _phrase(word, by) + more
     after = add(incident, change, by, said, comment, now=now)
-    after = replace(after, changed_at=now, changed_by=by.name, source=by.source)
+    after = replace(after, changed_at=now, changed_by=by.name, source=by.source, place=by.place)
     return _shown(after, said=said, comment=comment)
 
 

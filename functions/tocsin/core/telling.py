@@ -20,6 +20,7 @@ from .incidents import QUIET, Incident, IncidentState, Source
 from .labels import Fingerprint
 from .muting import MuteKind
 from .notifications import Notification, Reason, Sent, Standing, compose, reason_to_notify
+from .pagerduty import dedup_key
 from .receivers import Integration, IntegrationKey, Kind, Receiver
 from .redaction import Redaction
 from .routing import Route
@@ -146,12 +147,14 @@ def _is_asked(last: Sent | None, step: int | None) -> bool:
 def is_behind(incident: Incident | None, integration: Integration, last: Sent | None) -> bool:
     """Say whether an integration that follows incidents, and knows of something firing, has missed a change.
 
-    PagerDuty is not told what it has said itself.
+    Where somebody has changed it in PagerDuty, it is not told so there, as all its other services are.
     """
     if incident is None or last is None or not last.firing or not integration.follows_incidents:
         return False
-    is_echo = incident.source is Source.PAGERDUTY and integration.kind is Kind.PAGERDUTY
-    return last.standing < incident.standing and not is_echo
+    is_behind = last.standing < incident.standing
+    if incident.source is not Source.PAGERDUTY or integration.kind is not Kind.PAGERDUTY:
+        return is_behind
+    return is_behind and incident.place not in ("", dedup_key(incident.group, integration.receiver))
 
 
 def _reason(

@@ -74,9 +74,9 @@ def hear(
     if is_stale(event, incident):
         return Heard(Outcome.STALE, incident.id)
     comment = said(event) if what is Meaning.NOTE else ""
-    if comment and comment == incident.comment:
+    if comment and incident.said.endswith(f": {comment}"):
         return Heard(Outcome.UNCHANGED, incident.id)  # where it could not be remembered that it is noted
-    order = Order(_VERBS[what], incident.id, _actor(configuration, event.agent), comment)
+    order = Order(_VERBS[what], incident.id, _actor(configuration, event.agent, key), comment)
     acted = incidents.act(desk, order, now=now)
     if acted is None:
         return Heard(Outcome.UNKNOWN)
@@ -108,11 +108,11 @@ def _hashed_group(desk: Desk, configuration: Configuration, key: str) -> GroupId
     )
 
 
-def _actor(configuration: Configuration, agent: Agent) -> Actor:
+def _actor(configuration: Configuration, agent: Agent, key: str) -> Actor:
     """Return who acts: the user of that PagerDuty id, address or name, where there is one."""
     user = configuration.user_by(pagerduty_id=agent.id, email=agent.email)
     if user is None and agent.name:
         called = agent.name.casefold()
         user = next((each for each in configuration.users.values() if each.name.casefold() == called), None)
     name = PAGERDUTY if agent.is_pagerduty else (user.name if user else agent.name or agent.id or PAGERDUTY)
-    return Actor(name, Source.PAGERDUTY)
+    return Actor(name, Source.PAGERDUTY, key)

@@ -117,6 +117,7 @@ def _more(incident: Incident) -> dict[str, Any]:
             "last_value": None if counts.last_value is None else repr(counts.last_value),
         },
         "source": incident.source.value,
+        "place": incident.place,
         "said": incident.said,
         "standing": incident.standing,
     }
@@ -158,6 +159,7 @@ def incident_from(item: Item) -> Incident:
         changed_at=parse_time(item["changed_at"]) if "changed_at" in item else None,
         changed_by=item["changed_by"],
         source=Source(more.get("source", Source.API)),
+        place=more.get("place", ""),
         comment=item["comment"],
         said=more.get("said", ""),
         standing=more.get("standing", 0),
