@@ -312,9 +312,8 @@ class Model:
         if told.reason is Reason.REPEAT:
             _expect(told.created_at - ear.last.created_at > REPEAT, Law.NEWS, told, "so soon")
             return
-        if told.reason is Reason.ESCALATED:
-            _expect((told.incident, told.step) not in ear.steps, Law.NEWS, told, "the step was told already")
-            return
+        if told.reason is Reason.ESCALATED and (told.incident, told.step) not in ear.steps:
+            return  # somebody is asked who was told before
         missed = any(ear.last.seq < seq < told.seq for seq in self.decided[told.group, told.key])
         words = {series_of(each): (each.status_at(told.created_at), each.starts_at) for each in told.alerts}
         place = told.group, told.key
