@@ -380,6 +380,19 @@ def test_what_people_do_takes_the_place_of_no_page_that_has_not_arrived(verb: Ve
     assert arrived == [Reason.ESCALATED, Reason.UPDATE]
 
 
+def test_a_step_that_asks_again_waits_while_all_that_fires_is_silenced():
+    """And says nothing of an end."""
+    world = world_of(terms=Terms(repeat=1, repeat_after=10 * MINUTE))
+    world.metric_goes_bad("Down")
+    world.advance(minutes=20)
+    world.silence(minutes=20, alertname="Down")
+    world.advance(minutes=15)
+    assert told(world) == [(0, "team"), (0, "oncall"), (5, "second"), (15, "boss")]
+    world.advance(minutes=40)
+    assert {page.notification.status for page in world.pages} == {Status.FIRING}
+    assert sorted(name for _, name in told(world)[4:]) == ["boss", "oncall", "second"]
+
+
 def test_a_note_is_shown_and_calls_nobody():
     world = world_of()
     world.metric_goes_bad("Down")

@@ -25,6 +25,8 @@ from .receivers import Integration, IntegrationKey, Kind, Receiver
 from .redaction import Redaction
 from .routing import Route
 
+# There is nothing to say by itself where an escalation step asks who was told before.
+_WAITS_WHILE_MUTED = frozenset({Reason.REPEAT, Reason.NEW_RESOLVED, Reason.NONE})
 _NOTHING_SENT = frozenset({Reason.NONE, Reason.ACKNOWLEDGED, Reason.MUTED})
 
 
@@ -204,7 +206,7 @@ def _is_muted(view: View, reason: Reason, firing: frozenset[Fingerprint]) -> boo
     if view.is_muted_by_time:
         return True
     is_all_muted = firing <= view.state.group.muted.keys()
-    return is_all_muted and reason in (Reason.REPEAT, Reason.NEW_RESOLVED)
+    return is_all_muted and reason in _WAITS_WHILE_MUTED
 
 
 def _owed(view: View, integration: Integration, *, known: frozenset[Fingerprint]) -> list[Alert]:
