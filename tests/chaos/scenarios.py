@@ -190,7 +190,7 @@ def acknowledged_and_forgotten(world: World) -> None:
     world.act(Verb.ACKNOWLEDGE, by="ann", source=Source.SLACK)
     world.advance(minutes=LULL)
     world.metric_goes_bad("Down", instance="b")
-    world.advance(minutes=6 * LULL)
+    world.advance(minutes=7 * LULL)  # the last step is taken at 04:20
     world.metric_recovers("Down", instance="a")
     world.metric_recovers("Down", instance="b")
     world.advance(minutes=LULL)
