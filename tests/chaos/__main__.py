@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import groupby
 
 from tests.chaos.broken import BREAKS, catch
-from tests.chaos.figures import table, write_block
+from tests.chaos.figures import read_block, read_table, table, write_block
 from tests.chaos.points import Figures, choose_all, enumerate_points
 from tests.chaos.scenarios import ON_THE_TABLE, SCENARIOS, STORM, Compared
 from tests.chaos.ways import EXCEPTIONS
@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Live, print, write; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--only", default="", help="lives and breaks whose name has this text; writes nothing")
+    parser.add_argument("--update", action="store_true", help="with --only: write these lives' figures")
     options = parser.parse_args(arguments)
     lives = [number for number, scenario in enumerate(ALL) if options.only in scenario.name]
     breaks = [number for number, each in enumerate(BREAKS) if options.only in each.how]
@@ -43,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     problems = [problem for each in figures for problem in each.problems]
     problems += [f"not caught: {BREAKS[number].how}" for number, by in caught if not by]
     print(*problems[:SHOWN], sep="\n\n", file=sys.stderr)
+    if options.only and options.update:
+        write_block("chaos:crash-points", updated(points), command=COMMAND)
     if not options.only:
         write_block("chaos:crash-points", points, command=COMMAND)
         write_block("chaos:exceptions", exceptions_table(), command=COMMAND)
@@ -97,6 +100,20 @@ def points_table(figures: Iterable[Figures]) -> str:
         total.calls += each.calls
         total.add_all(each)
     return table(heads, [*rows, ["all", "", *_numbers(total)]], numbers_from=2)
+
+
+def updated(points: str) -> str:
+    """Return the document's table with the lives of another in their places, and the sums of all."""
+    lived = {row["life"]: row for row in read_table(points)}
+    known = {row["life"]: row for row in read_table(read_block("chaos:crash-points"))} | lived
+    rows = [known[name] for name in dict.fromkeys(each.row or each.name for each in ALL) if name in known]
+    sums = [f"{sum(int(row[name].replace(',', '')) for row in rows):,}" for name in _COUNTS]
+    latest = max((row["latest"] for row in rows), key=lambda text: tuple(map(int, text.split(":"))))
+    heads = ["life", "the same", *_COUNTS, "latest"]
+    return table(heads, [*([row[name] for name in heads] for row in rows), ["all", "", *sums, latest]], numbers_from=2)
+
+
+_COUNTS = ("calls", "points", "lost", "once more", "twice", "stale", "otherwise wrong")
 
 
 def _numbers(figures: Figures) -> list[str]:

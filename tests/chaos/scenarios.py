@@ -403,8 +403,10 @@ SCENARIOS = (
         Compared.CLIMB,
         ways=TAKEN,
     ),
-    Scenario("acknowledged, timed out, and up again in two turns", ON_CALL, acknowledged_and_forgotten),
-    Scenario("an incident is passed around", ON_CALL, passed_around),
+    Scenario(
+        "acknowledged, timed out, and up again in two turns", ON_CALL, acknowledged_and_forgotten, most_points=1500
+    ),
+    Scenario("an incident is passed around", ON_CALL, passed_around, most_points=1500),
     Scenario("configuration changed while firing", TO_TEAM, configuration_changes),
     Scenario(
         "the same, as functions know the old one", TO_DBA, configuration_changes_unnoticed, Compared.FACTS, warm=True

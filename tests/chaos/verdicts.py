@@ -29,6 +29,7 @@ Left = tuple[tuple[str, object], ...]
 INCIDENTS = "incidents"
 # A step that is due is told within this.
 PROMPT = timedelta(seconds=10)
+SOON = timedelta(minutes=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,9 @@ def judge(
     verdict = Verdict()
     for ear in sorted(expected.heard.keys() | got.heard.keys()):
         then, now = expected.heard.get(ear, ()), _once(got.heard.get(ear, ()), verdict, may_repeat)
+        if compared is Compared.EXACTLY:
+            _updates(then, now, verdict)
+            then, now = _pages(then), _pages(now)
         if compared is Compared.CLIMB:
             _climb(then, now, verdict, got.taken_at)
         else:
@@ -172,6 +176,24 @@ def _count_double(each: Heard, verdict: Verdict, *, is_allowed: bool) -> None:
     else:
         verdict.doubled += 1
         verdict.problems.append(f"twice: {_shown(each)}")
+
+
+def _pages(heard: Sequence[Heard]) -> list[Heard]:
+    return [each for each in heard if each.content[1] is not Reason.UPDATE]
+
+
+def _updates(expected: Sequence[Heard], got: Sequence[Heard], verdict: Verdict) -> None:
+    """Each change of an incident is shown, by itself or by what is told soon after; once more is no harm."""
+    shown = Counter(each.content[4] for each in got)
+    for each in expected:
+        state = each.content[4]
+        if each.content[1] is not Reason.UPDATE:
+            continue
+        shown[state] -= 1
+        is_told_otherwise = any(each.at <= later.at <= each.at + SOON for later in _pages(got))
+        if shown[state] < 0 and not is_told_otherwise:
+            verdict.lost += 1
+            verdict.problems.append(f"the change of {each.at:%H:%M:%S} to {state} is not shown")
 
 
 def _exactly(expected: Sequence[Heard], got: Sequence[Heard], verdict: Verdict) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
@@ -202,6 +202,7 @@ class Refusal(StrEnum):
 
     ALREADY = "already acknowledged"
     OVER = "already resolved"
+    AGAIN = "that was done a moment ago"
     NOT_ACKNOWLEDGEABLE = "its escalation policy lets nobody acknowledge it"
     NO_TIME = "the time is not in the future"
     NO_USER = "there is no such user"
@@ -249,6 +250,8 @@ def escalate(incident: Incident, *, by: Actor, comment: str = "", now: datetime)
     """Return the incident with its next step due now; where every step was taken, the first is next."""
     if incident.is_over:
         return Refusal.OVER
+    if incident.said == _phrase("Escalated", by) and incident.changed_at and now < incident.changed_at + _MOMENT:
+        return Refusal.AGAIN
     after = _change(incident, Change.ESCALATED, by, "Escalated", comment, now=now)
     if after.position < len(after.steps):
         after = replace(after, turn_at=now - after.steps[after.position].after)
@@ -260,6 +263,8 @@ def reassign(incident: Incident, *, by: Actor, to: str, comment: str = "", now: 
     """Return the incident in another user's hands, who is told at once."""
     if incident.is_over:
         return Refusal.OVER
+    if incident.state is IncidentState.ACKNOWLEDGED and incident.owner == to:
+        return Refusal.ALREADY
     if not incident.terms.is_acknowledgeable:
         return Refusal.NOT_ACKNOWLEDGEABLE
     after = _owned(_change(incident, Change.REASSIGNED, by, f"Handed to {to}", comment, now=now), to, now=now)
@@ -271,8 +276,11 @@ def note(incident: Incident, *, by: Actor, comment: str, now: datetime) -> Incid
     """Return the incident with a person's words added; one that is over takes them too."""
     if not comment:
         return Refusal.NO_COMMENT
+    said = f"{_phrase('Note', by)}: {comment}"
+    if incident.said == said:
+        return Refusal.AGAIN
     after = add(incident, Change.NOTE, by, _phrase("Note", by), comment, now=now)
-    return _shown(after, said=f"{after.news[-1].said}: {comment}", comment=incident.comment)
+    return _shown(after, said=said, comment=incident.comment)
 
 
 def reopen(incident: Incident, why: str, *, now: datetime) -> Incident:
@@ -310,6 +318,10 @@ def count(incident: Incident, firing: list[Alert]) -> Incident:
 def has_expired(alert: Alert) -> bool:
     """Say whether an alert ended because nobody spoke of it any more, and not because somebody said so."""
     return alert.ends_at is not None and alert.ends_at > alert.updated_at
+
+
+# Who asks for the next step twice within this has pressed, or asked, twice for one.
+_MOMENT = timedelta(seconds=30)
 
 
 def _call(incident: Incident, user: str, *, now: datetime) -> Incident:

@@ -77,9 +77,8 @@ def act(verb: Verb) -> Answerer:
 
 
 # What is so already is no error.
-_NOTHING_TO_DO = {verb: frozenset[Refusal]() for verb in Verb} | {
-    Verb.ACKNOWLEDGE: frozenset({Refusal.ALREADY}),
-    Verb.RESOLVE: frozenset({Refusal.OVER}),
+_NOTHING_TO_DO = {verb: frozenset({Refusal.ALREADY, Refusal.AGAIN}) for verb in Verb} | {
+    Verb.RESOLVE: frozenset({Refusal.OVER})
 }
 _ASKED_WRONGLY = frozenset({Refusal.NO_TIME, Refusal.NO_USER, Refusal.NO_COMMENT})
 _NEEDS = {Verb.SNOOZE: "until", Verb.SUPPRESS: "until", Verb.REASSIGN: "to"}
