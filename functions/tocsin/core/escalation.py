@@ -84,7 +84,7 @@ def decide(incident: Incident | None, roster: Roster, *, climb: int, now: dateti
     if incident.until is not None and incident.until <= now:
         # The execution that asks goes on with the new climb.
         incident = replace(reopen(incident, _ended(incident), now=now), climb=climb)
-    elif _reminder_at(incident) is not None and _reminder_at(incident) <= now:  # type: ignore[operator]
+    elif (reminder_at := _reminder_at(incident)) is not None and reminder_at <= now:
         incident = remind(incident, now=now)
     if incident.state is IncidentState.OPEN:
         incident = _take_steps(incident, roster, added, now=now)

@@ -17,13 +17,12 @@ from typing import Any
 
 from ..core.durations import parse_duration
 from ..core.incidents import Actor, IncidentId, Refusal, Source
-from ..core.json_text import JsonError, read_json
 from ..core.matcher_syntax import MatcherSyntaxError, parse_matcher
 from ..core.matchers import Matcher
 from ..core.notifications import parse_time
-from ..core.wording import one_line
 from ..pipeline import incidents
 from ..pipeline.incidents import Order, Verb
+from .bodies import needed, read_object, text_of
 from .http import Refused, Request, Response
 from .serving import Answerer, Api
 from .views import alert_view, incident_view
@@ -105,34 +104,24 @@ def _no_such_incident(request: Request) -> Refused:
 
 def _order(verb: Verb, request: Request, now: datetime) -> Order:
     """Return what is asked for: who acts, by the body or else by the signature of the request, why, until when."""
-    values = _object(request.body)
     known = ["by", "comment", "source", *([_NEEDS[verb]] if verb in _NEEDS else [])]
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise Refused(400, f"unknown key {unknown[0]!r} in the body: expected {', '.join(known)}")
-    by = _text(values, "by", NAME_LENGTH) or _caller(request)
+    values = read_object(request.body, known) if request.body.strip() else {}
+    by = text_of(values, "by", NAME_LENGTH) or _caller(request)
     if not by:
         raise Refused(400, "`by` is missing from the body: who acts?")
     return Order(
         verb,
         _incident_id(request),
         Actor(by, Source.CLI if values.get("source") == Source.CLI else Source.API),
-        _text(values, "comment", COMMENT_LENGTH),
+        text_of(values, "comment", COMMENT_LENGTH),
         until=_until(values, now) if _NEEDS.get(verb) == "until" else None,
-        to=_needed(values, "to") if _NEEDS.get(verb) == "to" else "",
+        to=needed(values, "to", NAME_LENGTH) if _NEEDS.get(verb) == "to" else "",
     )
-
-
-def _needed(values: Mapping[str, Any], name: str) -> str:
-    text = _text(values, name, NAME_LENGTH)
-    if not text:
-        raise Refused(400, f"`{name}` is missing from the body")
-    return text
 
 
 def _until(values: Mapping[str, Any], now: datetime) -> datetime:
     """Return when it ends: a time, or a duration from now such as 2h."""
-    text = _needed(values, "until")
+    text = needed(values, "until", NAME_LENGTH)
     try:
         return now + parse_duration(text)
     except (ValueError, OverflowError):
@@ -141,27 +130,3 @@ def _until(values: Mapping[str, Any], now: datetime) -> datetime:
         return parse_time(text)
     except ValueError:
         raise Refused(400, f"`until` is neither a time such as 2026-01-02T03:04:05Z nor a duration: {text}") from None
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    if not body.strip():
-        return {}
-    try:
-        values = read_json(body)
-    except JsonError:
-        raise Refused(400, "the body is not JSON") from None
-    if not isinstance(values, dict):
-        raise Refused(400, "the body is not a JSON object")
-    return values
-
-
-def _text(values: Mapping[str, Any], name: str, length: int) -> str:
-    value = values.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise Refused(400, f"`{name}` is not a text")
-    text = one_line(value)
-    if len(text) > length:
-        raise Refused(400, f"`{name}` is longer than {length} characters")
-    return text
