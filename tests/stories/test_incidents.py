@@ -36,18 +36,9 @@ ANN = User("ann", slack_id="U1", phone="+441", rules=(ContactRule(Method.SLACK),
 BOB = User("bob", slack_id="U2", rules=(ContactRule(Method.SLACK),))
 
 
-def world_of(
-    *more: Any,
-    steps: tuple[Step, ...] = STEPS,
-    terms: Terms = NO_TERMS,
-    schedules: dict[str, Schedule] | None = None,
-    repeat: timedelta = 24 * HOUR,
-    is_immediate: bool = False,
-) -> World:
+def world_of(*more: Any, **settings: Any) -> World:
     """Return a world in which everything that fires takes one policy, and ann and bob can be told."""
-    return World(
-        configured(*more, steps=steps, terms=terms, schedules=schedules, repeat=repeat, is_immediate=is_immediate)
-    )
+    return World(configured(*more, **settings))
 
 
 def configured(
