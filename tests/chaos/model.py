@@ -22,9 +22,12 @@ from operator import attrgetter
 from tests.chaos.situations import INTERVAL, REPEAT, RULES, SOURCE, TARGETS, Series, Situation
 from tocsin.core.alerts import Alert, Status
 from tocsin.core.incidents import IncidentId
+from tocsin.core.matchers import matches_all
 from tocsin.core.notifications import Notification, Reason
 from tocsin.core.receivers import IntegrationKey
 from tocsin.core.routing import GroupId
+from tocsin.core.silences import MatcherSets
+from tocsin.pipeline.held_back import HELD_BACK
 from tocsin.pipeline.ingest import LEAST_MOVE
 from tocsin.pipeline.own_rules import CONFIGURATION_REFUSED, RULE_FAILING, RULE_FAILING_FOR
 
@@ -49,6 +52,7 @@ class Law(StrEnum):
     TRUE = "what arrives late is still true: nothing is told as firing that is long over"
     MUTED = "nothing is told of an alert while it is silenced or inhibited, nor of one that was so all its life"
     TAKEN = "an incident that somebody has taken or snoozed climbs no further and is not repeated, until that ends"
+    MEANT = "what somebody does in another place is done to the incident that they saw there, and to no later one"
     NEWS = "a notification says something new, or repeats it no sooner than repeat_interval"
     TOLD = "in the end, all that fires and is not muted has been told to everybody whom it concerns"
     ENDED = "in the end, whoever was told of something that is over has been told that it is"
@@ -81,13 +85,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """Something that a person wants to hear nothing of: a name or an instance."""
+    """Something that a person wants to hear nothing of: a name or an instance, or what fired in an incident."""
 
     what: str
     since: datetime
     until: datetime
+    alerts: MatcherSets = ()
 
     def silences(self, alert: Alert) -> bool:
+        if self.alerts:
+            return any(matches_all(each, alert.labels) for each in self.alerts)
         return self.what in (alert.name, alert.labels.get("instance"))
 
 
@@ -257,6 +264,9 @@ class Model:
             self.may_repeat[told.id] -= 1
             _expect(self.may_repeat[told.id] >= 0, Law.ONCE, told, "")
         _expect(ear.seq <= told.seq, Law.ORDER, told, "")
+        if told.alerts[0].name == HELD_BACK:
+            ear.ids, ear.seq = ear.ids | {told.id}, told.seq
+            return  # it is about notifications, and nobody's alert
         for alert in told.alerts:
             self._check(told, alert, ear)
             is_true = alert.status_at(told.created_at) is Status.RESOLVED or not self._is_long_over(

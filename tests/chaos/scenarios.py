@@ -12,10 +12,14 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 
+from dev.pagerduty_account import BOB as BOB_THERE
 from tests.chaos.slack import edits_messages, use_app
 from tests.chaos.ways import DIES_AFTER, DIES_BEFORE, TAKEN, WAYS, Way, What
-from tests.stories.configurations import MINUTE, configuration, equal, policy, receiver, rule
+from tests.stories.chat import Chat
+from tests.stories.configurations import MINUTE, configuration, equal, limited, policy, receiver, rule
 from tests.stories.world import START, World
+from tests.web.paging import Line, hears_pagerduty, pages_pagerduty
+from tocsin.core.clicks import Press
 from tocsin.core.configuration import Configuration
 from tocsin.core.cooldowns import CooldownRule
 from tocsin.core.incidents import Source
@@ -23,6 +27,7 @@ from tocsin.core.inhibition import InhibitRule, InhibitSource
 from tocsin.core.merging import Posted
 from tocsin.core.oncall import Override, Schedule
 from tocsin.core.policies import EscalationPolicy, Step, Terms
+from tocsin.core.rate_limits import RateLimit
 from tocsin.core.receivers import Kind
 from tocsin.core.routing import RouteSpec
 from tocsin.core.users import ContactRule, Method, User, contact_name
@@ -222,6 +227,60 @@ def passed_around(world: World) -> None:
     world.advance(minutes=LULL)
 
 
+def taken_by_buttons(world: World) -> None:
+    """Acknowledged, escalated, silenced and closed by buttons, of a message that is edited each time."""
+    slack, chat = use_app(world), Chat(world)
+    texts = slack.messages.values()
+    world.outside["messages with buttons"] = lambda: sum(BUTTONS in str(text) for text in texts)
+    world.metric_goes_bad("Down", instance="a")
+    _until(world, 8)
+    chat.press(Press.ACKNOWLEDGE)
+    _until(world, 28)
+    chat.press(Press.ESCALATE, by="U2")
+    _until(world, 48)
+    chat.press(Press.SUPPRESS, hold=20 * MINUTE)
+    _until(world, 88)
+    chat.press(Press.RESOLVE, by="U2")
+    _until(world, 108)
+    world.metric_recovers("Down", instance="a")
+    world.advance(minutes=LULL)
+
+
+def taken_in_pagerduty(world: World) -> None:
+    """Acknowledged, noted and closed there; the next time it is acknowledged here and its end is ours to tell."""
+    line = Line(world)
+    there = line.there
+    world.outside["incidents there"] = lambda: [(each.key, each.status) for each in there.incidents]
+    world.metric_goes_bad("Down", instance="a")
+    for minutes, work in ((12, there.acknowledge), (32, partial(there.note, text="a disk")), (52, there.resolve)):
+        _until(world, minutes)
+        work(line.incident, by=BOB_THERE)
+        there.deliver()
+    _until(world, 72)
+    world.metric_recovers("Down", instance="a")
+    _until(world, 82)
+    world.metric_goes_bad("Down", instance="a")
+    _until(world, 94)
+    world.act(Verb.ACKNOWLEDGE, by="ann")
+    _until(world, 114)
+    there.deliver()
+    world.metric_recovers("Down", instance="a")
+    _until(world, 124)
+    there.deliver()
+    world.advance(minutes=LULL)
+
+
+def waits_for_room(world: World) -> None:
+    """Three groups at once, of which one is told in ten minutes; a grave one does not wait."""
+    names = ("Down", "Slow", "Full", "Grave")
+    for name in names:
+        world.metric_goes_bad(name, instance="a")
+    _until(world, 50)
+    for name in names:
+        world.metric_recovers(name, instance="a")
+    world.advance(minutes=60)
+
+
 def _until(world: World, minutes: int) -> None:
     """Let time pass to so many minutes after the beginning."""
     world.advance(seconds=max((START + minutes * MINUTE - world.now).total_seconds(), 0))
@@ -338,6 +397,25 @@ ON_CALL = replace(
     contacts={name: receiver(name, kind) for name, kind in WAYS_OF_USERS.items()},
     schedules={"primary": Schedule("primary", (), (Override(START, START + timedelta(days=1), "ann"),))},
 )
+BY_BUTTONS = replace(
+    edits_messages(
+        configuration(
+            DOWN, route=route(), receivers=PEOPLE, policies=[policy((0, "team"), (30, "lead"), (300, "boss"))]
+        )
+    ),
+    users={name: User(name, slack_id=slack_id) for name, slack_id in (("ann", "U1"), ("bob", "U2"))},
+)
+BUTTONS = "'type': 'actions'"
+IN_PAGERDUTY = hears_pagerduty(
+    configuration(
+        DOWN,
+        route=route(),
+        receivers=[*PEOPLE, pages_pagerduty("pager")],
+        policies=[policy((0, "pager"), (30, "lead"), (45, "chief"))],
+    )
+)
+WAITING = tuple(rule(name, severity="warning") for name in ("Down", "Slow", "Full"))
+TOLD_SO_MUCH = RateLimit(1, 10 * MINUTE)
 TO_DBA, TO_LEAD = (
     configuration(
         DOWN,
@@ -407,6 +485,22 @@ SCENARIOS = (
         "acknowledged, timed out, and up again in two turns", ON_CALL, acknowledged_and_forgotten, most_points=1500
     ),
     Scenario("an incident is passed around", ON_CALL, passed_around, most_points=1500),
+    Scenario(
+        "taken by buttons in Slack",
+        BY_BUTTONS,
+        taken_by_buttons,
+        # What nobody hands over again was never pressed.
+        ways=tuple(way for way in WAYS if way.redelivers),
+        most_points=1500,
+    ),
+    Scenario("taken in PagerDuty, and told there", IN_PAGERDUTY, taken_in_pagerduty, most_points=1500),
+    Scenario(
+        "a receiver is told so much and no more",
+        configuration(*WAITING, rule("Grave"), route=route(), receivers=[limited(receiver("team"), TOLD_SO_MUCH)]),
+        waits_for_room,
+        Compared.FACTS,
+        most_points=1500,
+    ),
     Scenario("configuration changed while firing", TO_TEAM, configuration_changes),
     Scenario(
         "the same, as functions know the old one", TO_DBA, configuration_changes_unnoticed, Compared.FACTS, warm=True

@@ -7,14 +7,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from tests.stories.configurations import MINUTE, configuration, equal, policy, receiver, rule
+from tests.stories.configurations import MINUTE, configuration, equal, limited, policy, receiver, rule
+from tests.web.paging import has_key, hears_pagerduty
 from tocsin.core.alerts import Alert
 from tocsin.core.configuration import Configuration
 from tocsin.core.inhibition import InhibitRule, InhibitSource
 from tocsin.core.policies import EscalationPolicy, Terms
+from tocsin.core.rate_limits import RateLimit
 from tocsin.core.receivers import IntegrationKey, Kind
 from tocsin.core.routing import GroupId, RouteSpec, identify_group, routes_for
 from tocsin.core.rules import Rule
+from tocsin.core.users import User
 
 # An alert of a story: its name, and its instance (of Tocsin's own alerts: the rule that they are about).
 Series = tuple[str, str]
@@ -82,6 +85,7 @@ def _situation(
     policies: tuple[EscalationPolicy, ...] = (),
     inhibits: bool = False,
     cooldown: timedelta = timedelta(0),
+    limit: RateLimit | None = None,
 ) -> Situation:
     made = configuration(
         *(rules or RULES),
@@ -94,10 +98,10 @@ def _situation(
             routes=routes,
         ),
         receivers=[
-            receiver("team", *team),
+            limited(has_key(receiver("team", *team)), limit),
             receiver("dba", Kind.EMAIL, send_resolved=False),
             receiver("lead", Kind.WEBHOOK),
-            receiver("boss", Kind.PAGERDUTY),
+            has_key(receiver("boss", Kind.PAGERDUTY)),
         ],
         policies=policies,
         default_cooldown=cooldown,
@@ -106,6 +110,7 @@ def _situation(
     # What the loader makes it of: with another one, all that fires is told anew.
     routed = repr([made.root, sorted(made.receivers), policies, inhibit_rules])
     made = replace(made, digest=_digest(name), routes_digest=_digest(routed), inhibit_rules=inhibit_rules)
+    made = replace(hears_pagerduty(made), users={"ann": User("ann", slack_id="U1")})
     return Situation(name, made, inhibits)
 
 
@@ -125,6 +130,7 @@ SITUATIONS = {
         _situation("dba", routes=(DBA, SENT_TO_DBA), policies=(CLIMB,), inhibits=True),
         _situation("without Slow", *(each for each in RULES if each.name != "Slow"), policies=(CLIMB,)),
         _situation("mail too", team=(Kind.SLACK, Kind.PAGERDUTY, Kind.EMAIL, Kind.SNS)),
+        _situation("told so much", limit=RateLimit(3, INTERVAL), policies=(CLIMB,)),
         _situation("Slack only", team=(Kind.SLACK,), inhibits=True, cooldown=COOLDOWN),
     )
 }

@@ -20,6 +20,7 @@ from tocsin.adapters.http_config import HttpClients
 from tocsin.adapters.slack import SlackSender
 from tocsin.core.configuration import Configuration
 from tocsin.core.notifications import Notification
+from tocsin.core.receivers import Kind
 from tocsin.errors import DeliveryError, FailureReason
 
 URL = "https://slack.example.org/api/chat.postMessage"
@@ -49,20 +50,22 @@ class Slack:
     world: World
     messages: dict[str, Any] = field(default_factory=dict)
     replies: list[str] = field(default_factory=list)
-    told: Notification | None = None
 
     def deliver(self, notification: Notification, *, now: datetime) -> str:
-        self.told = notification
+        if notification.integration.kind is not Kind.SLACK:
+            return self.world.own_sender()(notification, now=now)
         clock = Clock()
         http = Http(
-            _Transport(self.world._wrap(self)), sleep=clock.sleep, random=lambda: 1.0, monotonic=clock.monotonic
+            _Transport(self.world._wrap(self), notification),
+            sleep=clock.sleep,
+            random=lambda: 1.0,
+            monotonic=clock.monotonic,
         )
         sender = SlackSender(Outlets(ListedSecrets(URL), HttpClients(http)), self.world._wrap(self.world.store))
         return sender(notification, now=now)
 
-    def post(self, method: str, message: dict[str, Any]) -> dict[str, Any]:
-        """Do what a method of Slack's API does."""
-        assert self.told is not None
+    def post(self, method: str, message: dict[str, Any], told: Notification) -> dict[str, Any]:
+        """Do what a method of Slack's API does; who sees it change has heard what is told by it."""
         assert method in ("chat.postMessage", "chat.update"), method
         content = {name: value for name, value in message.items() if name not in ("ts", "channel")}
         if "thread_ts" in message:
@@ -75,17 +78,18 @@ class Slack:
             return {"ok": False, "error": "message_not_found"}
         if self.messages.get(key) != content:
             self.messages[key] = content
-            self.world.hear(self.told)
+            self.world.hear(told)
         return {"ok": True, "channel": "C1", "ts": key}
 
 
 @dataclass(frozen=True, slots=True)
 class _Transport:
     slack: Any
+    told: Notification
 
     def __call__(self, request: Request, *, timeout_seconds: float) -> Response:
         try:
-            answer = self.slack.post(request.url.rpartition("/")[2], json.loads(request.body))
+            answer = self.slack.post(request.url.rpartition("/")[2], json.loads(request.body), self.told)
         except ServiceError as error:
             raise DeliveryError(str(error), reason=FailureReason.TIMEOUT, retryable=True) from None
         return Response(200, {}, json.dumps(answer).encode())

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 
 from tests.chaos.points import Point
 from tests.chaos.slack import Slack, edits_messages, use_app
 from tests.chaos.ways import WAYS, What
+from tests.stories.chat import Chat
 from tests.stories.configurations import configuration, policy, receiver, rule
 from tests.stories.interruptions import Interruptions
 from tests.stories.world import World
-from tocsin.adapters.memory_receipts import MemoryReceipts
-from tocsin.core.clicks import Button, Click, Press
+from tocsin.core.clicks import Press
 from tocsin.core.configuration import Configuration
 from tocsin.core.incidents import Change, IncidentState, Source
 from tocsin.core.receivers import Kind
 from tocsin.core.users import User
-from tocsin.pipeline import clicks
 
-FEW = 150
-# How long a click stays hidden that could not be done, and how often it is handed over (template.yaml).
-HIDDEN, TIMES = timedelta(seconds=270), 4
+FEW = 60
 LULL = 20
 TOLD: Configuration = replace(
     edits_messages(
@@ -42,26 +39,9 @@ class Life:
     """What came of a life."""
 
     slack: Slack
+    chat: Chat
     world: World
     calls: list[str]
-    answers: list[str] = field(default_factory=list)
-
-    def press(self, click: Click, receipts: MemoryReceipts, *, times: int = TIMES) -> None:
-        """Have a click done, later again where it could not be."""
-        world = self.world
-        wrap = world._wrap
-
-        def reply(url: str, text: str, *, now: datetime) -> None:
-            self.answers.append(text)
-
-        def work() -> None:
-            configurations = world.configurations("act")
-            desk, store = world.desk(), wrap(world.store)
-            performer = clicks.Performer(desk, configurations, wrap(receipts), wrap(reply), store)
-            clicks.run(performer, click, now=world.now)
-
-        if not world._invoke(work, "act") and times > 1:
-            world.at(world.now + HIDDEN, lambda: self.press(click, receipts, times=times - 1))
 
 
 def live(press: Press, point: Point | None = None) -> Life:
@@ -72,12 +52,11 @@ def live(press: Press, point: Point | None = None) -> Life:
         interruptions = point.way.interruptions(point.number, point.call, lambda: worlds[0])
     world = World(TOLD, whole=True, wrap=interruptions.wrap)
     worlds.append(world)
-    life = Life(use_app(world), world, interruptions.calls)
+    life = Life(use_app(world), Chat(world), world, interruptions.calls)
     world.metric_goes_bad("Down", instance="a")
     world.advance(minutes=LULL)
     hold = timedelta(hours=1) if press is Press.SUPPRESS else timedelta(0)
-    click = Click("c1", Button(press, world.incident().id, hold), "U1", "annie", world.now, "https://x")
-    life.press(click, MemoryReceipts())
+    life.chat.press(press, hold=hold)
     world.advance(minutes=LULL)
     world.metric_recovers("Down", instance="a")
     world.advance(minutes=2 * LULL + 60 if press is Press.SUPPRESS else LULL)
@@ -118,7 +97,7 @@ def problems(life: Life, press: Press, point: Point | None) -> list[str]:
 def test_an_undisturbed_life_is_one_message(press: Press) -> None:
     life = live(press)
     assert problems(life, press, None) == []
-    assert len(life.answers) == 1
+    assert len(life.chat.answers) == 1
 
 
 def points(press: Press, choose: int) -> list[Point]:

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from tests.chaos.scenarios import Compared
 from tests.stories.world import Page, World, name_of
 from tocsin.core.alerts import Status
+from tocsin.core.incidents import Source
 from tocsin.core.notifications import Reason
 from tocsin.core.receivers import IntegrationKey, Kind
 from tocsin.core.routing import GroupId
@@ -26,7 +27,7 @@ Ear = tuple[GroupId, IntegrationKey]
 # Status, reason, who fires, who is resolved; of what is told of an incident only, how it stands.
 Content = tuple[Status, Reason, frozenset[str], frozenset[str], str]
 Left = tuple[tuple[str, object], ...]
-INCIDENTS = "incidents"
+INCIDENTS, PEOPLE = "incidents", "what people did"
 # A step that is due is told within this.
 PROMPT = timedelta(seconds=10)
 SOON = timedelta(minutes=6)
@@ -94,7 +95,9 @@ def _left(world: World) -> Left:
         if each.state is AlertState.FIRING
     }
     groups = {page.notification.group for page in world.pages} | {*store.active_groups()}
-    incidents = filter(None, (store.load_incident(each) for each in world.escalations.started))
+    started = list(dict.fromkeys(world.escalations.started))
+    incidents = filter(None, map(store.load_incident, started))
+    events = (event for each in started for event in store.load_events(each))
     return (
         ("groups that somebody looks at", frozenset(store.active_groups())),
         ("alerts that fire", frozenset(firing)),
@@ -102,6 +105,8 @@ def _left(world: World) -> Left:
         ("outbox", sum(len(store.load_outbox(group)) for group in groups)),
         ("who inhibits", frozenset(each.fingerprint for each in store.load_inhibitors(now=world.now))),
         (INCIDENTS, tuple(sorted((each.state, each.steps_done) for each in incidents))),
+        (PEOPLE, tuple((each.change, each.by, each.source) for each in events if each.source is not Source.SYSTEM)),
+        *((what, look()) for what, look in world.outside.items()),
         ("untold alerts that were sent", sum(not each.is_told for each in store.load_ingested(now=world.now))),
     )
 
@@ -149,7 +154,7 @@ def judge(
         verdict.doubled += verdict.allowed - most_repeats
         verdict.problems.append(f"told once more {verdict.allowed} times, not at most {most_repeats}")
     for (what, left), (_, is_left) in zip(expected.left, got.left, strict=True):
-        if left != is_left and (compared is not Compared.CLIMB or what != INCIDENTS):
+        if left != is_left and (compared is not Compared.CLIMB or what not in (INCIDENTS, PEOPLE)):
             verdict.other += 1
             verdict.problems.append(f"{what} at the end: {is_left}, not {left}")
     return verdict

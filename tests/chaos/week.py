@@ -24,13 +24,15 @@ from operator import itemgetter
 from typing import Any, ParamSpec
 
 from tests.chaos.model import LAG, LULL, Answer, BrokenError, Law, Model, Quiet, Situated, Taken
+from tests.chaos.people import Buttons, Pagerduty
 from tests.chaos.situations import RULES, SITUATIONS, Series
 from tests.chaos.ways import SERVICES, STALL_SECONDS
 from tests.stories.interruptions import Proxy
 from tests.stories.outside import ServiceError
 from tests.stories.world import IDEMPOTENT, PATIENCE, STEP_RETRY, Died, Execution, World, _Message
 from tocsin.core.alerts import Alert, Status
-from tocsin.core.incidents import OVER, QUIET, IncidentState
+from tocsin.core.clicks import Press
+from tocsin.core.incidents import OVER, QUIET, IncidentId, IncidentState, Source
 from tocsin.core.labels import ALERTNAME, Labels
 from tocsin.core.matchers import matches_all
 from tocsin.core.merging import Posted
@@ -47,6 +49,7 @@ from tocsin.ports import DeliveryState, LoadedConfiguration, Query
 
 RETRY_STEP = timedelta(minutes=6)  # a step that is due has been taken, and told, so long after
 LABELS = {each.name: {ALERTNAME: each.name, **each.labels} for each in RULES} | {"Sent": {ALERTNAME: "Sent"}}
+PEOPLE = ("ada", "ann")  # Ada is on the command line, Ann in Slack and PagerDuty
 SCRIPT = "script"  # sends once, and is content once it is answered
 
 # How a receiver fails: why, whether that may pass, and the seconds of patience that it asks for.
@@ -57,7 +60,7 @@ OUTAGES: Mapping[str, tuple[FailureReason, bool, float | None]] = {
     "is not there": (FailureReason.CONNECTION, True, None),
 }
 # What can happen to an event, once.
-EVENTS = ("tick", "timer", "message", "question")
+EVENTS = ("tick", "timer", "message", "question", "click", "webhook")
 MISHAPS = ("is lost", "is late", "comes twice")
 
 # What of an error's fields says that it was made on purpose.
@@ -124,6 +127,8 @@ class Week(World):
         self.failing: set[str] = set()
         self.bad: dict[Series, list[tuple[datetime, datetime | None]]] = {}
         self.evaluate = self._evaluate  # type: ignore[assignment]
+        self.chat = Buttons(self, done=self._sees, fate=self._goes)
+        self.pagerduty = Pagerduty(self, self._goes)
         self._armed: list[_Armed] = []
         self._listened = 0
         self._read = 0
@@ -256,8 +261,16 @@ class Week(World):
         _makes_sense(self.escalations.started)
         incident = self.escalations.started[-1]
         act(incident=incident)
+        self._sees(incident)
+
+    def _sees(self, incident: IncidentId) -> None:
+        """Tell the model who has an incident now, and what is silent with it."""
+        for silence in self.store.load_silences(now=self.now):
+            if silence.comment == f"incident {incident}":
+                quiet = Quiet(silence.id, silence.starts_at, silence.ends_at, silence.matchers)
+                self.model.quiet = [*(each for each in self.model.quiet if each.what != quiet.what), quiet]
         taken = self.store.load_incident(incident)
-        if taken is None or taken.changed_by != "ada":
+        if taken is None or taken.changed_by not in PEOPLE:
             return
         if taken.state is IncidentState.OPEN:
             self.model.taken.pop(incident, None)
@@ -276,6 +289,30 @@ class Week(World):
     def escalates(self) -> None:
         """Somebody has the next step taken at once."""
         self._takes(partial(self.act, Verb.ESCALATE))
+
+    @step
+    def presses(self, press: str) -> None:
+        """Somebody presses a button of the newest incident's message in Slack."""
+        _makes_sense(self.escalations.started)
+        hold = timedelta(minutes=10 if press == Press.SUPPRESS else 0)
+        self.chat.press(Press(press), hold=hold)
+
+    @step
+    def acts_in_pagerduty(self, how: str) -> None:
+        """Somebody acknowledges, resolves or notes PagerDuty's newest incident, and PagerDuty tells us."""
+        _makes_sense(self.pagerduty.open)
+        self.pagerduty.act(how)
+        self._sees_what_was_done_there()
+
+    def _sees_what_was_done_there(self) -> None:
+        for incident in dict.fromkeys(self.escalations.started):
+            found = self.store.load_incident(incident)
+            if found is None or found.source is not Source.PAGERDUTY:
+                continue
+            self._sees(incident)
+            keys = (key for key in self.pagerduty.acted_at if key.startswith(found.group))
+            if not any(found.opened_at <= self.pagerduty.acted_at[key] for key in keys):
+                raise BrokenError(Law.MEANT, f"{incident}, opened at {found.opened_at:%H:%M:%S}")
 
     # What goes wrong
 
@@ -349,6 +386,8 @@ class Week(World):
             self.query_works(name)
         self.failing.clear()
         self.configure(self.situation.configuration)
+        self.pagerduty.tell()
+        self._sees_what_was_done_there()
         self.advance(minutes=LULL / timedelta(minutes=1))
         self.listen()
         firing = {series: self._alert(series) for series in self._firing()}
@@ -390,6 +429,8 @@ class Week(World):
                 yield f"rule {key} has {[*record.active.values(), *record.telling.values()]}"
         sent = (each for each in store.load_ingested(now=now) if each.alert.status_at(now) is Status.FIRING)
         yield from (f"sent {each}" for each in sent)
+        for key in self.situation.everybody:
+            yield from (f"held back from {key}: {each.title}" for each in store.load_held(key, now=now))
         yield from (f"inhibitor {alert.labels}" for alert in store.load_inhibitors(now=now))
         for incident in self.escalations.started:
             found = store.load_incident(incident)
@@ -511,6 +552,16 @@ class Week(World):
             self._trouble(f"a {event} {hit.what}")
             self._count(f"a {event} {hit.what}")
         return hit
+
+    def _goes(self, event: str, work: Callable[[], object]) -> None:
+        """Do what an event is for, unless it is late or lost; or do it twice."""
+        hit = self._mishap(event)
+        if hit is None or hit.what == "comes twice":
+            work()
+        if hit is not None and hit.what == "comes twice":
+            work()
+        elif hit is not None and hit.what == "is late":
+            self.at(self.now + timedelta(minutes=hit.minutes), work)
 
     def run_tick(self, *, at: datetime | None = None) -> evaluate.TickOutcome | None:
         self._count("ticks")

@@ -27,12 +27,14 @@ from tests.chaos.model import BrokenError, Law
 from tests.chaos.shrinking import shrink
 from tests.chaos.situations import RULES, SITUATIONS
 from tests.chaos.week import EVENTS, MISHAPS, OUTAGES, NonsenseError, Week
+from tocsin.core.clicks import QUESTIONS, Press
 
 # Every call of the pipeline to the world, by its port's name for it.
 CALLS = """
     load_rules query_all save_rule save_inhibitors announce tell overdue revision read load_group load_incident
     load_inhibitors load_silences commit load_outbox load_notification mark_published publish start confirm claim
     read_secret send record escalate find_ingested save_ingested load_ingested load_silence save_silences save_incident
+    begin finish drop answer save_alias load_alias take hold release postpone load_held
 """.split()  # noqa: SIM905  # thirty lines otherwise
 INTEGRATIONS = ("team/slack/0", "team/pagerduty/1", "team/email/2", "dba/email/0", "lead/webhook/0", "boss/pagerduty/0")
 
@@ -64,6 +66,8 @@ STEPS: dict[str, tuple[tuple[st.SearchStrategy[Any], ...], dict[str, st.SearchSt
     "snoozes": ((), {"minutes": anyone([3, 10, 30])}),
     "escalates": ((), {}),
     "closes": ((), {}),
+    "presses": ((anyone([each.value for each in Press if each not in QUESTIONS]),), {}),
+    "acts_in_pagerduty": ((anyone(["acknowledge", "resolve", "note"]),), {}),
     "dies": ((calls,), is_after),
     "fails": ((calls,), is_after),
     "has_a_twin": ((calls,), is_after),
@@ -103,6 +107,8 @@ HAPPENED = {
     "snoozes": "an incident is snoozed",
     "escalates": "an incident is escalated by hand",
     "closes": "an incident is resolved by hand",
+    "presses": "a button is pressed in Slack",
+    "acts_in_pagerduty": "somebody acts in PagerDuty",
     "settles": "everybody is asked what they know",
 }
 # Seconds that pass after each step.

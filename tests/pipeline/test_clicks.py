@@ -17,6 +17,7 @@ from tocsin.core.oncall import Override, Schedule
 from tocsin.core.users import User
 from tocsin.errors import ConflictError, DeliveryError, FailureReason, StoreError
 from tocsin.pipeline.clicks import Outcome, Performer, run
+from tocsin.pipeline.incidents import Verb
 
 ANN = User("ann", slack_id="U1")
 HOUR = timedelta(hours=1)
@@ -118,6 +119,22 @@ def test_the_same_click_again_is_done_once_and_answered_once() -> None:
     assert outcomes == [Outcome.DONE, Outcome.REPEATED, Outcome.REPEATED]
     assert len(town.replies.said) == 1
     assert town.world.incident().climb == 1
+
+
+@pytest.mark.parametrize("press", [Press.ESCALATE, Press.SUPPRESS, Press.ACKNOWLEDGE])
+def test_a_click_that_was_done_and_could_not_be_remembered_is_not_done_again(press: Press) -> None:
+    """Its function died just before it was remembered; the queue hands it over when much else has happened."""
+    town = Town()
+    click = town.click(press)
+    run(town.performer, click, now=town.world.now)
+    town.receipts = MemoryReceipts()
+    town.world.advance(minutes=3)
+    town.world.act(Verb.ESCALATE, by="bob")
+    town.world.advance(seconds=90)
+    before = town.world.incident()
+    assert run(town.performer, click, now=town.world.now) is Outcome.UNCHANGED
+    assert town.world.incident() == before
+    assert "that was done a moment ago" in town.said
 
 
 def test_a_click_that_is_being_done_is_left_to_who_does_it() -> None:

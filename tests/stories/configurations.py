@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from tocsin.core.configuration import Configuration
 from tocsin.core.cooldowns import CooldownRule
 from tocsin.core.matchers import Matcher, MatchType
 from tocsin.core.policies import EscalationPolicy, Step
+from tocsin.core.rate_limits import RATE_LIMIT, RateLimit, as_settings
 from tocsin.core.receivers import Integration, Kind, Receiver
 from tocsin.core.routing import RouteSpec, build_tree
 from tocsin.core.rules import Rule, RuleGroup, RuleKey
@@ -47,6 +49,17 @@ def receiver(name: str, *kinds: Kind, send_resolved: bool = True) -> Receiver:
         for index, kind in enumerate(kinds or (Kind.SLACK,))
     )
     return Receiver(name, tuple(integrations))
+
+
+def limited(limited_one: Receiver, limit: RateLimit | None) -> Receiver:
+    """Return a receiver each of whose integrations has a rate limit; without a limit, the receiver as it is."""
+    if limit is None:
+        return limited_one
+    settings = {RATE_LIMIT: as_settings(limit)}
+    return replace(
+        limited_one,
+        integrations=tuple(replace(each, settings={**each.settings, **settings}) for each in limited_one.integrations),
+    )
 
 
 def equal(name: str, value: str) -> Matcher:

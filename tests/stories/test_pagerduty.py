@@ -14,7 +14,6 @@ from tests.stories.configurations import configuration, policy, receiver, rule
 from tests.stories.world import Died, World
 from tests.web.paging import Line, Without, hears_pagerduty, pages_pagerduty
 from tocsin.core.incidents import IncidentState, Source
-from tocsin.core.notifications import Reason
 from tocsin.core.policies import Terms
 from tocsin.core.routing import RouteSpec
 from tocsin.errors import ConflictError, StoreError
@@ -36,8 +35,8 @@ def line(*, escalation: Any = CLIMB, **more: Any) -> Line:
 
 
 def calls(world: World) -> list[str]:
-    """Return who was called; updates of a message call nobody."""
-    return [page.receiver for page in world.pages if page.notification.reason is not Reason.UPDATE]
+    """Return who was called beside PagerDuty, which is told by its events."""
+    return [page.receiver for page in world.pages if page.receiver != "pager"]
 
 
 def test_acknowledged_in_pagerduty_the_climb_stops_and_slack_is_told() -> None:
@@ -48,10 +47,8 @@ def test_acknowledged_in_pagerduty_the_climb_stops_and_slack_is_told() -> None:
     found = both.world.incident()
     assert (found.state, found.owner, found.source) == (IncidentState.ACKNOWLEDGED, "Ann", Source.PAGERDUTY)
     assert calls(both.world) == ["team"]
-    told = [*both.world.updates, *(p for p in both.world.pages if p.notification.reason is Reason.UPDATE)]
-    assert [(page.receiver, page.notification.standing.said) for page in told if page.notification.standing] == [
-        ("team", "Acknowledged by Ann (pagerduty)")
-    ]
+    told = [(page.receiver, page.notification.standing) for page in both.world.updates]
+    assert [(who, standing.said) for who, standing in told if standing] == [("team", "Acknowledged by Ann (pagerduty)")]
     assert both.events == ["trigger"]
     assert both.statuses == [202, 202]
 

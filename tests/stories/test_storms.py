@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -13,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.stories.configurations import MINUTE, configuration, receiver, rule
+from tests.stories.configurations import MINUTE, configuration, limited, receiver, rule
 from tests.stories.interruptions import Interruptions
 from tests.stories.world import START, Died, Page, World
 from tocsin.adapters.memory import MemoryStore
 from tocsin.core.alerts import Status
 from tocsin.core.configuration import Configuration
 from tocsin.core.notifications import Notification, Reason
-from tocsin.core.rate_limits import RATE_LIMIT, RateLimit, as_settings, is_exempt
+from tocsin.core.rate_limits import RateLimit, is_exempt
 from tocsin.core.receivers import IntegrationKey
 from tocsin.pipeline.held_back import HELD_BACK
 
@@ -29,19 +28,15 @@ SECOND = timedelta(seconds=1)
 TEAM = IntegrationKey("team/slack/0")
 
 
-def limited(severities: Sequence[str], limit: RateLimit = LIMIT) -> Configuration:
+def with_limit(severities: Sequence[str], limit: RateLimit = LIMIT) -> Configuration:
     """Return a configuration with a rule for each severity, whose alerts go to a team that has a limit."""
-    team = receiver("team")
-    integrations = tuple(
-        replace(each, settings={**each.settings, RATE_LIMIT: as_settings(limit)}) for each in team.integrations
-    )
     rules = [rule(f"Rule{number:02}", severity=severity) for number, severity in enumerate(severities)]
-    return configuration(*rules, receivers=[replace(team, integrations=integrations)])
+    return configuration(*rules, receivers=[limited(receiver("team"), limit)])
 
 
 def storm(severities: Sequence[str], *, limit: RateLimit = LIMIT, **options: Any) -> World:
     """Return a world in which all of them fire at once."""
-    world = World(limited(severities, limit), **options)
+    world = World(with_limit(severities, limit), **options)
     for number in range(len(severities)):
         world.metric_goes_bad(f"Rule{number:02}")
     return world
@@ -95,7 +90,7 @@ def test_a_group_of_which_something_is_held_is_told_at_once_when_it_becomes_grav
     world = storm(["warning"] * 5, limit=limit)
     world.advance(minutes=2)
     waiting = min(set(names) - set(told(world)))
-    world.configure(limited(["critical" if name == waiting else "warning" for name in names], limit))
+    world.configure(with_limit(["critical" if name == waiting else "warning" for name in names], limit))
     world.advance(minutes=6)
     first = next(page for page in world.pages if page.notification.alerts[0].name == waiting)
     assert first.notification.severity == "critical"
@@ -182,7 +177,7 @@ def test_who_dies_at_any_call_loses_nothing(moment: str) -> None:
         raise Died
 
     def live(calls: Interruptions) -> World:
-        world = World(limited(["warning"] * 3, RateLimit(1, MINUTE)), wrap=calls.wrap)
+        world = World(with_limit(["warning"] * 3, RateLimit(1, MINUTE)), wrap=calls.wrap)
         for number in range(3):
             world.metric_goes_bad(f"Rule{number:02}")
         world.advance(minutes=12)
@@ -229,7 +224,7 @@ def test_nothing_is_lost_nothing_comes_twice_and_the_limit_holds(
     severities: list[str], ends: list[int | None], room: int, comes_twice: bool, failures: int
 ) -> None:
     limit = RateLimit(room, MINUTE)
-    world = World(limited(severities, limit))
+    world = World(with_limit(severities, limit))
     world.duplicates = comes_twice
     if failures:
         world.receiver_fails("team", retryable=True, times=failures)

@@ -148,6 +148,7 @@ class World:
         self.duplicates = False
         self.redelivers = True
         self.taken_at: datetime | None = None
+        self.outside: dict[str, Callable[[], object]] = {}  # what else there is at the end, and how to look at it
         self.evaluate = evaluate.run
         self.sender: Sender | None = None
         self._invocation: Callable[[], object] = lambda: None
@@ -438,9 +439,11 @@ class World:
 
     def notifier(self) -> notify.Notifier:
         store = self._wrap(self.store)
-        vault = self._wrap(self.vault) if self.whole else None
-        sender = self.sender or _Sender(vault, self._wrap(_Receivers(self)))
-        return notify.Notifier(sender, store, store, self.log, limits=store)
+        return notify.Notifier(self.sender or self.own_sender(), store, store, self.log, limits=store)
+
+    def own_sender(self) -> Sender:
+        """Return what posts to this world's own receivers, whatever its notifications are delivered by."""
+        return _Sender(self._wrap(self.vault) if self.whole else None, self._wrap(_Receivers(self)))
 
     def ingester(self) -> ingest.Ingester:
         store = self._wrap(self.store)

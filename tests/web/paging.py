@@ -7,13 +7,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from dev.pagerduty_account import Account, Incident
 from tests.adapters.local import LOCAL
 from tests.adapters.scripted import ListedSecrets
 from tests.cli.states import api_of
-from tests.stories.world import Died, World
+from tests.stories.configurations import receiver
+from tests.stories.outside import ServiceError
+from tests.stories.world import World
 from tocsin.adapters.channel import Outlets
 from tocsin.adapters.http import Http, Request, Response
 from tocsin.adapters.http_config import HttpClients
@@ -21,8 +24,8 @@ from tocsin.adapters.memory_receipts import MemoryReceipts
 from tocsin.adapters.pagerduty import PagerdutySender
 from tocsin.core.configuration import Configuration
 from tocsin.core.notifications import Notification
-from tocsin.core.receivers import Integration, Kind, Receiver
-from tocsin.errors import SecretError, StoreError
+from tocsin.core.receivers import Kind, Receiver
+from tocsin.errors import DeliveryError, FailureReason, SecretError, StoreError
 from tocsin.web import api
 from tocsin.web.http import Refused, parse_event
 from tocsin.web.http import Response as Answer
@@ -34,7 +37,18 @@ URL = "https://api.example/pagerduty/webhook"
 
 
 def pages_pagerduty(name: str) -> Receiver:
-    return Receiver(name, (Integration(name, Kind.PAGERDUTY, 0, True, {"routing_key_file": "secret:pagerduty#key"}),))
+    return has_key(receiver(name, Kind.PAGERDUTY))
+
+
+def has_key(paged: Receiver) -> Receiver:
+    """Return a receiver whose integrations of PagerDuty's know a key of its Events API."""
+    key = {"routing_key_file": "secret:pagerduty#key"}
+    return replace(
+        paged,
+        integrations=tuple(
+            replace(each, settings=key) if each.kind is Kind.PAGERDUTY else each for each in paged.integrations
+        ),
+    )
 
 
 def hears_pagerduty(configuration: Configuration, *references: str) -> Configuration:
@@ -76,8 +90,6 @@ class Line:
     def __post_init__(self) -> None:
         self.there = Account(webhook_secrets=(OLD, NEW), clock=lambda: self.world.now, wait=self._wait, post=self.post)
         self.there.subscribe(URL)
-        http = Http(self._events_api, sleep=lambda s: None, random=lambda: 1.0, monotonic=lambda: 0.0)
-        self._sender = PagerdutySender(Outlets(ListedSecrets(ROUTING_KEY), HttpClients(http, targets=LOCAL)))
         self.world.sender = self._send
 
     def _wait(self, seconds: float) -> None:
@@ -86,11 +98,25 @@ class Line:
     # What we tell
 
     def _send(self, notification: Notification, *, now: datetime) -> str:
-        if notification.integration.kind is Kind.PAGERDUTY:
-            return self._sender(notification, now=now)
-        return self.world.receive(notification)
+        if notification.integration.kind is not Kind.PAGERDUTY:
+            return self.world.own_sender()(notification, now=now)
+        take = self.world._wrap(partial(self._take, notification))
 
-    def _events_api(self, request: Request, *, timeout_seconds: float) -> Response:
+        def ask(request: Request, *, timeout_seconds: float) -> Response:
+            try:
+                answer: Response = take(request)
+            except ServiceError as error:
+                raise DeliveryError(str(error), reason=FailureReason.TIMEOUT, retryable=True) from None
+            return answer
+
+        http = Http(ask, sleep=lambda s: None, random=lambda: 1.0, monotonic=lambda: 0.0)
+        return PagerdutySender(Outlets(ListedSecrets(ROUTING_KEY), HttpClients(http, targets=LOCAL)))(
+            notification, now=now
+        )
+
+    def _take(self, notification: Notification, request: Request) -> Response:
+        """Have the Events API take an event; who is called by it has heard the notification."""
+        self.world.receive(notification)
         self.events.append(json.loads(request.body)["event_action"])
         status, answer = self.there.take("/v2/enqueue", request.body)
         return Response(status, {}, json.dumps(answer).encode())
@@ -115,16 +141,23 @@ class Line:
 
     def ask(self, event: Mapping[str, Any]) -> Any:
         parts = {
-            "receipts": self.receipts,
+            "desk": self.world.desk(),
+            "configurations": self.world.configurations("api"),
+            "receipts": self.world._wrap(self.receipts),
             "read_secret": self._secret,
             **(self.failing.pop(0) if self.failing else {}),
         }
-        try:
-            response = api.answer(replace(api_of(self.world), **parts), parse_event(event), now=self.world.now)
-        except Refused as refused:
-            response = refused.response
-        except Died:
-            response = Answer(0)
+        asked = replace(api_of(self.world), **parts)
+        responses = []
+
+        def work() -> None:
+            try:
+                responses.append(api.answer(asked, parse_event(event), now=self.world.now))
+            except Refused as refused:
+                responses.append(refused.response)
+
+        self.world._invoke(work, "api")
+        response = responses[-1] if responses else Answer(0)  # the process died
         self.statuses.append(response.status)
         return response
 

@@ -125,7 +125,8 @@ class Incident:
     reached by steps up to `floor` belongs to a climb that is over. Whom `direct` reached is told though somebody has
     it. `climb` numbers the state machine's executions: one with an older number stops. `until` is when an
     acknowledgement, a snooze or a suppression ends. `standing` counts the changes that are shown to those who follow
-    it; `news` holds the events that are not written down yet.
+    it; `orders` names the last orders that changed it, of those that have a name: they may come again. `news` holds the
+    events that are not written down yet.
     """
 
     id: IncidentId
@@ -158,6 +159,7 @@ class Incident:
     comment: str = ""
     said: str = ""
     standing: int = 0
+    orders: tuple[str, ...] = ()
     version: int = 0
     news: tuple[Event, ...] = field(default=(), compare=False)
 
@@ -302,6 +304,11 @@ def add(incident: Incident, change: Change, by: Actor, said: str, comment: str =
     return replace(incident, news=(*incident.news, event))
 
 
+def ordered(incident: Incident, order: str) -> Incident:
+    """Return the incident as an order of this name has changed it; one without a name is not remembered."""
+    return replace(incident, orders=(*incident.orders, order)[-_ORDERS_KEPT:]) if order else incident
+
+
 def count(incident: Incident, firing: list[Alert]) -> Incident:
     """Return the incident with the alerts counted that began to fire since it was counted last."""
     before = incident.counts
@@ -322,6 +329,8 @@ def has_expired(alert: Alert) -> bool:
 
 # Who asks for the next step twice within this has pressed, or asked, twice for one.
 _MOMENT = timedelta(seconds=30)
+# What is handed over again comes within minutes; more than these nobody does meanwhile.
+_ORDERS_KEPT = 16
 
 
 def _call(incident: Incident, user: str, *, now: datetime) -> Incident:

@@ -113,6 +113,7 @@ def _act(world: Performer, click: Click, configuration: Configuration, *, now: d
         actor,
         comment=click.comment,
         until=click.at + button.hold if button.hold else None,
+        id=f"click {click.id}",
     )
     acted = incidents.act(world.desk, order, now=now)
     if acted is None:

@@ -25,6 +25,7 @@ from ..core.incidents import (
     acknowledge,
     escalate,
     note,
+    ordered,
     reassign,
     resolve,
     snooze,
@@ -176,7 +177,10 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What somebody asks for: `until` when a snooze or a suppression ends, `to` whom an incident is handed."""
+    """What somebody asks for: `until` when a snooze or a suppression ends, `to` whom an incident is handed.
+
+    What may come again though it was done has an `id`: whatever happened meanwhile, it is not done twice.
+    """
 
     verb: Verb
     incident: IncidentId
@@ -184,6 +188,7 @@ class Order:
     comment: str = ""
     until: datetime | None = None
     to: str = ""
+    id: str = ""
 
 
 # What was done is the state that it is in.
@@ -217,11 +222,13 @@ def act(desk: Desk, order: Order, *, now: datetime) -> Acted | None:
         incident = desk.incidents.load_incident(order.incident)
         if incident is None:
             return None
+        if order.id and order.id in incident.orders:
+            return Acted(incident, Refusal.AGAIN)
         changed = _decide(desk, incident, order, now=now)
         if isinstance(changed, Refusal):
             return Acted(incident, changed)
         try:
-            _save(desk, incident, changed, order, now=now)
+            _save(desk, incident, ordered(changed, order.id), order, now=now)
         except ConflictError:
             desk.log.info("incident_changed_meanwhile", incident=order.incident)
             continue

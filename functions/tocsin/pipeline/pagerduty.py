@@ -74,9 +74,9 @@ def hear(
     if is_stale(event, incident):
         return Heard(Outcome.STALE, incident.id)
     comment = said(event) if what is Meaning.NOTE else ""
-    if comment and incident.said.endswith(f": {comment}"):
-        return Heard(Outcome.UNCHANGED, incident.id)  # where it could not be remembered that it is noted
-    order = Order(_VERBS[what], incident.id, _actor(configuration, event.agent, key), comment)
+    order = Order(
+        _VERBS[what], incident.id, _actor(configuration, event.agent, key), comment, id=f"pagerduty {event.id}"
+    )
     acted = incidents.act(desk, order, now=now)
     if acted is None:
         return Heard(Outcome.UNKNOWN)

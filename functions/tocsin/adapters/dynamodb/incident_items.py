@@ -120,6 +120,7 @@ def _more(incident: Incident) -> dict[str, Any]:
         "place": incident.place,
         "said": incident.said,
         "standing": incident.standing,
+        "orders": list(incident.orders),
     }
 
 
@@ -163,6 +164,7 @@ def incident_from(item: Item) -> Incident:
         comment=item["comment"],
         said=more.get("said", ""),
         standing=more.get("standing", 0),
+        orders=tuple(more.get("orders", ())),
         version=item["version"],
     )
 
