@@ -109,11 +109,15 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Since when somebody has an incident, and until when nobody else is called; one that is quiet is not repeated."""
+    """Since when somebody has an incident, and until when nobody else is called; one that is quiet is not repeated.
+
+    A suppressed one is quiet as long as all that fires in it is silenced.
+    """
 
     since: datetime
     until: datetime
     is_quiet: bool
+    is_suppressed: bool = False
 
 
 @dataclass(slots=True)
@@ -312,6 +316,8 @@ class Model:
     def _check_taken(self, told: Notification) -> None:
         taken = self.taken.get(IncidentId(told.incident or ""))
         if taken is None or not taken.since < told.created_at < taken.until:
+            return
+        if taken.is_suppressed and not all(self.is_silenced(each, told.created_at) for each in told.alerts):
             return
         is_climb = told.reason is Reason.ESCALATED or (taken.is_quiet and told.reason is Reason.REPEAT)
         _expect(not is_climb, Law.TAKEN, told, f"taken at {taken.since:%H:%M:%S}")

@@ -278,7 +278,8 @@ class Week(World):
         before = self.model.taken.get(incident)
         since = before.since if before and before.until > self.now else self.now
         until = taken.until or datetime.max.replace(tzinfo=UTC)
-        self.model.taken[incident] = Taken(since, until, taken.state in QUIET)
+        is_suppressed = taken.state is IncidentState.SUPPRESSED
+        self.model.taken[incident] = Taken(since, until, taken.state in QUIET, is_suppressed)
 
     @step
     def snoozes(self, *, minutes: float) -> None:

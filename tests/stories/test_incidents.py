@@ -287,6 +287,8 @@ def test_what_is_suppressed_is_silenced_exactly_and_anything_else_is_heard():
     world.advance(minutes=10)
     names = {name for page in world.pages[2:] for name in page.names(Status.FIRING)}
     assert names == {"Other/a", "Down/b"}
+    said = [each.said for started in world.escalations.started for each in world.store.load_events(started)]
+    assert "Open again: what fires is not all silenced" in said
 
 
 def test_who_follows_an_incident_is_told_of_its_silence_with_the_alerts_that_it_is_about():

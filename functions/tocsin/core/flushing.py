@@ -140,7 +140,9 @@ def _changed(
     if incident.state is IncidentState.ACKNOWLEDGED and incident.terms.reopens and set(firing) - state.group.told:
         return reopen(changed, "new alerts fire", now=now)
     if incident.state is IncidentState.SUPPRESSED and not _is_silenced(state, firing, incident, now=now):
-        return reopen(changed, "its silence has ended", now=now)
+        is_over = incident.until is None or incident.until <= now
+        why = "its silence has ended" if is_over else "what fires is not all silenced"
+        return reopen(changed, why, now=now)
     return changed
 
 
