@@ -130,7 +130,7 @@ SITUATIONS = {
         _situation("dba", routes=(DBA, SENT_TO_DBA), policies=(CLIMB,), inhibits=True),
         _situation("without Slow", *(each for each in RULES if each.name != "Slow"), policies=(CLIMB,)),
         _situation("mail too", team=(Kind.SLACK, Kind.PAGERDUTY, Kind.EMAIL, Kind.SNS)),
-        _situation("told so much", limit=RateLimit(3, INTERVAL), policies=(CLIMB,)),
+        _situation("told so much", limit=RateLimit(2, INTERVAL), policies=(CLIMB,)),
         _situation("Slack only", team=(Kind.SLACK,), inhibits=True, cooldown=COOLDOWN),
     )
 }

@@ -63,6 +63,11 @@ OUTAGES: Mapping[str, tuple[FailureReason, bool, float | None]] = {
 EVENTS = ("tick", "timer", "message", "question", "click", "webhook")
 MISHAPS = ("is lost", "is late", "comes twice")
 
+# What of the log is counted, and what it is called.
+COUNTED = {
+    "notification_withdrawn": "a late notification is withdrawn",
+    "notification_held": "a rate limit holds something back",
+}
 # What of an error's fields says that it was made on purpose.
 EXCUSED = ("answered 500", "ConflictError", "unknown receiver", *OUTAGES)
 
@@ -671,8 +676,8 @@ class Week(World):
         for level, event, fields in lines:
             if level == "error" and not any(each in str(fields) for each in EXCUSED):
                 raise BrokenError(Law.RUNS, f"{event}: {fields}")
-            if event == "notification_withdrawn":
-                self._count("a late notification is withdrawn")
+            if event in COUNTED:
+                self._count(COUNTED[event])
         new, self._listened = self.heard[self._listened :], len(self.heard)
         for page in new:
             self._count("pages" if page.notification.reason is not Reason.UPDATE else "an incident's change is told")
