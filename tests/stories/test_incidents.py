@@ -347,6 +347,18 @@ def test_who_it_is_handed_to_is_told_and_nobody_else():
     assert world.incident().owner == "bob"
 
 
+def test_who_has_no_way_to_be_told_is_handed_nothing():
+    """The climb goes on: nobody has it."""
+    world = World(replace(loaded := configured(), users={**loaded.users, "cy": User("cy", pagerduty_id="PCY")}))
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3)
+    handed = world.act(Verb.REASSIGN, by="ann", to="cy")
+    assert handed.refusal is Refusal.NO_WAY
+    assert handed.sentence == "that user cannot be told: they have no way that works"
+    world.advance(hours=2)
+    assert told(world) == [(0, "team"), (0, "oncall"), (5, "second"), (15, "boss")]
+
+
 def test_by_hand_the_next_step_is_taken_now():
     world = world_of()
     world.metric_goes_bad("Down")

@@ -208,6 +208,7 @@ class Refusal(StrEnum):
     NOT_ACKNOWLEDGEABLE = "its escalation policy lets nobody acknowledge it"
     NO_TIME = "the time is not in the future"
     NO_USER = "there is no such user"
+    NO_WAY = "that user cannot be told: they have no way that works"
     NO_COMMENT = "there is nothing in the note"
 
 

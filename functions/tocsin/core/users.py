@@ -62,6 +62,11 @@ class User:
         known = (self.slack_id, self.email.casefold(), self.pagerduty_id, self.phone)
         return frozenset(each for each in known if each)
 
+    @property
+    def can_be_told(self) -> bool:
+        """Say whether there is any way to tell them."""
+        return bool(self.rules or self.important_rules)
+
     def rules_for(self, *, is_important: bool) -> tuple[ContactRule, ...]:
         """Return how they are told; who has no rules for what is important is told by the others."""
         return (self.important_rules or self.rules) if is_important else self.rules

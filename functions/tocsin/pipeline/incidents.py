@@ -7,7 +7,7 @@ written under the version that was read, and decided again where somebody else w
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -36,6 +36,7 @@ from ..core.matchers import Matcher, MatchType, matches_all
 from ..core.notifications import format_time
 from ..core.rules import ActiveAlert, AlertState, RuleKey
 from ..core.silences import Silence, SilenceId
+from ..core.users import User
 from ..errors import ConflictError
 from ..ports import (
     Deliveries,
@@ -54,13 +55,13 @@ ATTEMPTS = 5
 SAFETY = timedelta(seconds=5)
 
 
-def _no_users(now: datetime) -> Collection[str]:
-    return ()
+def _no_users(now: datetime) -> Mapping[str, User]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What people's questions and actions work with; `users` gives the names of those that there are."""
+    """What people's questions and actions work with; `users` gives those that there are by name."""
 
     rules: Rules
     groups: Groups
@@ -70,7 +71,7 @@ class Desk:
     timers: Timers
     log: Log
     ingested: Ingested | None = None
-    users: Callable[[datetime], Collection[str]] = _no_users
+    users: Callable[[datetime], Mapping[str, User]] = _no_users
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +252,11 @@ def _decide(desk: Desk, incident: Incident, order: Order, *, now: datetime) -> I
         case Verb.ESCALATE:
             return escalate(incident, by=by, comment=comment, now=now)
         case Verb.REASSIGN:
-            if order.to not in desk.users(now):
+            user = desk.users(now).get(order.to)
+            if user is None:
                 return Refusal.NO_USER
+            if not user.can_be_told:
+                return Refusal.NO_WAY
             return reassign(incident, by=by, to=order.to, comment=comment, now=now)
         case Verb.NOTE:
             return note(incident, by=by, comment=comment, now=now)

@@ -79,7 +79,7 @@ def act(verb: Verb) -> Answerer:
 _NOTHING_TO_DO = {verb: frozenset({Refusal.ALREADY, Refusal.AGAIN}) for verb in Verb} | {
     Verb.RESOLVE: frozenset({Refusal.OVER})
 }
-_ASKED_WRONGLY = frozenset({Refusal.NO_TIME, Refusal.NO_USER, Refusal.NO_COMMENT})
+_ASKED_WRONGLY = frozenset({Refusal.NO_TIME, Refusal.NO_USER, Refusal.NO_WAY, Refusal.NO_COMMENT})
 _NEEDS = {Verb.SNOOZE: "until", Verb.SUPPRESS: "until", Verb.REASSIGN: "to"}
 
 
