@@ -112,6 +112,13 @@ def test_the_second_to_acknowledge_hears_who_has_it() -> None:
     assert town.world.incident().owner == "ann"
 
 
+def test_what_the_one_before_typed_is_redacted_in_the_answer() -> None:
+    town = Town()
+    town.do(Press.ACKNOWLEDGE, comment="restarted with password=hunter2")
+    town.do(Press.ACKNOWLEDGE, user="U2", name="bob")
+    assert "(restarted with password=[redacted])" in town.said
+
+
 def test_the_same_click_again_is_done_once_and_answered_once() -> None:
     town = Town()
     click = town.click(Press.ESCALATE)

@@ -6,6 +6,9 @@ import json
 import re
 from dataclasses import replace
 
+import pytest
+
+from tests.chaos.slack import edits_messages
 from tests.stories.configurations import configuration, policy, receiver, rule
 from tests.stories.world import World
 from tests.web.asking import ask_well
@@ -15,6 +18,7 @@ from tocsin.core.notifications import Reason, from_json
 from tocsin.core.receivers import Kind
 from tocsin.core.redaction import Redaction
 from tocsin.core.routing import RouteSpec
+from tocsin.pipeline.incidents import Verb
 
 FIRST, SECOND = "pg://app:hunter2@db", "pg://app:swordfish@db"
 SHOWN = "pg://app:[redacted]@db"
@@ -130,3 +134,21 @@ def test_an_incident_s_title_is_redacted() -> None:
     world.metric_goes_bad("password=hunter2")
     world.advance(minutes=2)
     assert world.incident().title == "password=[redacted]"
+
+
+@pytest.mark.parametrize("typed", ["restarted with password=hunter2", "key " + "AKIA" + "IOSFODNN7EXAMPLE"])
+def test_what_somebody_types_is_redacted_when_it_is_frozen(typed: str) -> None:
+    made = configuration(rule("Leak"), receivers=[receiver("team")], policies=[policy((0, "team"))])
+    world = World(edits_messages(made))
+    world.metric_goes_bad("Leak", instance="a")
+    world.advance(minutes=2)
+    world.act(Verb.ACKNOWLEDGE, by=f"ann {typed}", comment=typed)
+    world.act(Verb.NOTE, comment=typed)
+    world.advance(minutes=2)
+    frozen = [each.notification.standing for each in world.updates]
+    assert frozen
+    shown = Redaction().text(typed)
+    (last,) = {(each.owner, each.comment) for each in frozen[-1:] if each}
+    assert last == (f"ann {shown}", shown)
+    assert typed not in "".join(world.topic.messages)
+    assert world.incident().comment == typed

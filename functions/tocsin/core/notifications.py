@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -25,6 +25,7 @@ from .routing import GroupId, GroupIdentity
 ALERTS_IN_MESSAGE = 20
 # SNS takes 256 KiB for all protocols' texts together and escapes the quotes of the JSON once more.
 MESSAGE_BYTES = 96 * 1024
+NO_SEVERITY = "none"
 SEVERITIES = ("critical", "error", "high", "warning", "medium", "info", "low")
 
 
@@ -184,13 +185,24 @@ def compose(
         alerts=tuple(shown),
         group_labels=identity_labels,
         incident=incident,
-        standing=standing,
+        standing=_shown_standing(standing, redaction) if standing and redaction else standing,
         step=step,
         external_url=external_url,
         route_labels=dict(route_labels or {}),
         is_compatible=is_compatible,
         redacted=redacted,
         follows_unconfirmed=follows_unconfirmed,
+    )
+
+
+def _shown_standing(standing: Standing, redaction: Redaction) -> Standing:
+    """Return it with what people have typed as it may be shown: as the API shows it."""
+    return replace(
+        standing,
+        owner=redaction.named("owner", standing.owner),
+        changed_by=redaction.named("changed_by", standing.changed_by),
+        comment=redaction.named("comment", standing.comment),
+        said=redaction.named("said", standing.said),
     )
 
 
@@ -203,9 +215,14 @@ def _shown_key(identity: GroupIdentity, labels: Mapping[str, str]) -> str:
 
 def highest_severity(alerts: Sequence[Alert]) -> str:
     """Return the gravest `severity` label among alerts; an unknown one ranks last, none at all is `none`."""
-    found = {alert.labels["severity"] for alert in alerts if "severity" in alert.labels}
+    return gravest(alert.labels["severity"] for alert in alerts if "severity" in alert.labels)
+
+
+def gravest(severities: Iterable[str]) -> str:
+    """Return the gravest of severities; `none`, which says that there is none, ranks behind those that are unknown."""
     ranks = {name: rank for rank, name in enumerate(SEVERITIES)}
-    return min(found, key=lambda name: (ranks.get(name.lower(), len(ranks)), name), default="none")
+    found = set(severities) - {NO_SEVERITY}
+    return min(found, key=lambda name: (ranks.get(name.lower(), len(ranks)), name), default=NO_SEVERITY)
 
 
 def as_json(notification: Notification) -> dict[str, Any]:

@@ -119,8 +119,8 @@ def _act(world: Performer, click: Click, configuration: Configuration, *, now: d
     if acted is None:
         return _Done(Outcome.UNCHANGED, f"There is no incident {button.incident} any more.")
     outcome = Outcome.UNCHANGED if acted.refusal else Outcome.DONE
-    title = configuration.redaction.text(one_line(acted.incident.title))
-    return _Done(outcome, f"{clip(title, 200)} ({acted.incident.id}): {acted.sentence}.")
+    title, said = (configuration.redaction.text(each) for each in (one_line(acted.incident.title), acted.sentence))
+    return _Done(outcome, f"{clip(title, 200)} ({acted.incident.id}): {said}.")
 
 
 def who(click: Click, configuration: Configuration) -> Actor:
