@@ -123,3 +123,9 @@ class DeliveryError(TocsinError):
         self.retryable = retryable
         self.retry_after_seconds = retry_after_seconds
         super().__init__(message)
+
+    def saying(self, message: str) -> DeliveryError:
+        """Return the same error in other words."""
+        said = DeliveryError(message, reason=self.reason, retryable=self.retryable)
+        vars(said).update(vars(self))
+        return said

@@ -92,9 +92,8 @@ def _discreet(attempt: Callable[[Credentials], str], credentials: Credentials) -
         said = credentials.hide(str(error))
         if said == str(error):
             raise
-        wait = error.retry_after_seconds
         # Not chained: what it came from says the same.
-        raise DeliveryError(said, reason=error.reason, retryable=error.retryable, retry_after_seconds=wait) from None
+        raise error.saying(said) from None
 
 
 def not_configured(message: str) -> DeliveryError:

@@ -39,13 +39,7 @@ class LinkingSender:
             said = hide(str(error), url)
             if said == str(error):
                 raise
-            raise DeliveryError(
-                said,
-                reason=error.reason,
-                retryable=error.retryable,
-                retry_after_seconds=error.retry_after_seconds,
-                may_have_arrived=error.may_have_arrived,
-            ) from None  # not chained: what it came from says the same
+            raise error.saying(said) from None  # not chained: what it came from says the same
 
     def _link(self, notification: Notification, *, now: datetime) -> str:
         """Return the link for who is told; empty where there is nothing to acknowledge, or no way to make one."""
