@@ -131,9 +131,13 @@ class Groups(Protocol):
         """Take an entry out of the outbox: it arrived, or nothing is left to be done about it."""
         ...
 
-    def overdue(self, *, before: datetime, limit: int) -> Sequence[GroupId]: ...
+    def overdue(self, *, before: datetime, limit: int) -> Sequence[GroupId]:
+        """Return so many groups of which something should have been looked at by then, the most overdue first."""
+        ...
 
-    def active_groups(self) -> Sequence[GroupId]: ...
+    def active_groups(self) -> Sequence[GroupId]:
+        """Return every group that will be looked at, or has something in its outbox; what waits longest stands last."""
+        ...
 
 
 class OutboxKind(StrEnum):
@@ -420,6 +424,10 @@ class Threads(Protocol):
 class Timers(Protocol):
     def announce(self, group: GroupId, *, at: datetime, now: datetime) -> None:
         """Have the group looked at, at or after an instant; longer delays hop."""
+        ...
+
+    def announce_all(self, groups: Sequence[GroupId], *, at: datetime, now: datetime) -> None:
+        """Have groups looked at, in fewer calls than one each; what fails keeps no other from it. Raises StoreError."""
         ...
 
 

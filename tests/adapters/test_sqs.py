@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from tocsin.adapters.sqs import SqsTicks, SqsTimers
 from tocsin.core.routing import GroupId
+from tocsin.errors import StoreError
 from tocsin.pipeline.events import parse_tick, parse_timer
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -25,6 +27,14 @@ class Client:
 
     def send_message(self, **arguments: Any) -> None:
         self.sent.append(arguments)
+
+    def send_message_batch(self, **arguments: Any) -> dict[str, Any]:
+        """Take them; the second batch is lost on its way, and the first of the third is not taken."""
+        self.sent.append(arguments)
+        if len(self.sent) == 2:
+            raise EndpointConnectionError(endpoint_url=URL)
+        failed = {"Id": "0", "Code": "InternalError", "SenderFault": False}
+        return {"Failed": [failed]} if len(self.sent) == 3 else {}
 
 
 def announced(after: timedelta) -> dict[str, Any]:
@@ -50,6 +60,18 @@ def announced(after: timedelta) -> dict[str, Any]:
 def test_a_timer_is_delayed(seconds: float, delay: int):
     sent = announced(timedelta(seconds=seconds))
     assert (sent["QueueUrl"], sent["DelaySeconds"]) == (URL, delay)
+
+
+def test_many_timers_take_a_call_for_ten_and_one_that_fails_keeps_no_other_from_it():
+    client: Any = Client()
+    groups = [GroupId(f"{number:032x}") for number in range(34)]
+    with pytest.raises(StoreError, match="11 of 34 timers were not taken"):
+        SqsTimers(URL, lambda: client).announce_all(groups, at=NOW + timedelta(seconds=5), now=NOW)
+    assert [len(each["Entries"]) for each in client.sent] == [10, 10, 10, 4]
+    entries = [entry for each in client.sent for entry in each["Entries"]]
+    assert [parse_timer(entry["MessageBody"]) for entry in entries] == [(g, NOW + timedelta(seconds=5)) for g in groups]
+    assert {entry["DelaySeconds"] for entry in entries} == {5}
+    assert all(len({entry["Id"] for entry in each["Entries"]}) == len(each["Entries"]) for each in client.sent)
 
 
 @pytest.mark.parametrize("seconds", [0, 30, 4000, 0.25])

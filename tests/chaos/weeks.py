@@ -34,7 +34,7 @@ CALLS = """
     load_rules query_all save_rule save_inhibitors announce tell overdue revision read load_group load_incident
     load_inhibitors load_silences commit load_outbox load_notification mark_published publish start confirm claim
     read_secret send record escalate find_ingested save_ingested load_ingested load_silence save_silences save_incident
-    begin finish drop answer save_alias load_alias take hold release postpone load_held
+    begin finish drop answer save_alias load_alias take hold release postpone load_held announce_all
 """.split()  # noqa: SIM905  # thirty lines otherwise
 INTEGRATIONS = ("team/slack/0", "team/pagerduty/1", "team/email/2", "dba/email/0", "lead/webhook/0", "boss/pagerduty/0")
 

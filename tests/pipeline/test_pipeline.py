@@ -12,7 +12,7 @@ import pytest
 from tests.stories.configurations import MINUTE, configuration, equal, policy, receiver, rule
 from tests.stories.interruptions import Interruptions
 from tests.stories.world import START, World
-from tocsin.adapters.memory import LEASE, MemoryTimers
+from tocsin.adapters.memory import LEASE, MemoryStore, MemoryTimers
 from tocsin.core.alerts import Status
 from tocsin.core.escalation import Action, Why
 from tocsin.core.incidents import IncidentId
@@ -123,6 +123,55 @@ def test_a_sweep_that_fails_does_not_fail_its_tick():
     assert outcome.overdue == 0
     assert world.log.events("sweep_failed") != []
     assert len(world.store.groups) == 1
+
+
+class Forgotten(MemoryStore):
+    """A store whose groups nobody looks at any more; the first of them stay overdue, however often they are woken."""
+
+    def __init__(self, count, stuck=0):
+        super().__init__()
+        self.late = [GroupId(f"{number:032x}") for number in range(count)]
+        self.stuck = {*self.late[:stuck]}
+
+    def overdue(self, *, before, limit):
+        return self.late[:limit]
+
+    def look_at(self, groups):
+        self.late = [group for group in self.late if group in self.stuck or group not in groups]
+
+
+@pytest.mark.parametrize(
+    ("count", "stuck", "ticks"),
+    [
+        pytest.param(1000, 0, 1, id="as many as a tick wakes"),
+        pytest.param(5000, 0, 5, id="all groups of a storm have lost their timers"),
+        pytest.param(3500, 500, 6, id="some cannot be looked at: the others do not wait for them"),
+        pytest.param(2600, 1600, 6, id="most cannot be looked at"),
+    ],
+)
+def test_a_sweep_wakes_many_and_in_a_few_ticks_all(count, stuck, ticks):
+    store = Forgotten(count, stuck)
+    world = World(configuration(rule("DiskFull")), store=store)
+    woken, now = set(), START
+    for _ in range(ticks):
+        now += MINUTE
+        outcome = world.run_tick(at=now)
+        assert outcome is not None
+        assert outcome.overdue == len(store.late)
+        told = {group for _, group in world.timers.take_due(now)}
+        assert len(told) <= evaluate.SWEEP_LIMIT
+        woken |= told
+        store.look_at(told)
+    assert store.stuck <= {*store.late} <= store.stuck
+    assert len(woken) == count
+
+
+def test_a_sweep_wakes_the_most_overdue_first():
+    store = Forgotten(5000)
+    world = World(configuration(rule("DiskFull")), store=store)
+    world.run_tick(at=START + MINUTE)
+    told = [group for _, group in world.timers.announced]
+    assert told[:500] == store.late[:500]
 
 
 @pytest.mark.parametrize(

@@ -302,6 +302,9 @@ class AtOnceOrNever:
         if at <= now:
             self.timers.announce(group, at=at, now=now)
 
+    def announce_all(self, groups, *, at, now):
+        self.timers.announce_all(groups, at=at, now=now)
+
 
 def test_without_any_delayed_timer_the_sweep_brings_every_page():
     people = [receiver("oncall"), receiver("boss")]

@@ -187,7 +187,8 @@ class MemoryStore:
         return list(dict.fromkeys(group for _, group in due))[:limit]
 
     def active_groups(self) -> Sequence[GroupId]:
-        return [group for group in sorted(self.groups) if any(True for _ in self._due_times(group))]
+        due = sorted((at, group) for group in self.groups for at in self._due_times(group))
+        return list(dict.fromkeys(group for _, group in due))
 
     def _due_times(self, group: GroupId) -> Iterator[datetime]:
         stored = self.groups[group]
@@ -449,6 +450,10 @@ class MemoryTimers:
 
     def announce(self, group: GroupId, *, at: datetime, now: datetime) -> None:
         self.announced.append((at, group))
+
+    def announce_all(self, groups: Sequence[GroupId], *, at: datetime, now: datetime) -> None:
+        for group in groups:
+            self.announce(group, at=at, now=now)
 
     def announce_tick(self, at: datetime, *, now: datetime) -> None:
         self.ticks.append(at)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,10 @@ from ..errors import StoreError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
 
 LONGEST_DELAY_SECONDS = 900
+BATCH_MESSAGES = 10
 
 
 class SqsTimers:
@@ -30,7 +32,29 @@ class SqsTimers:
         self._client = client
 
     def announce(self, group: GroupId, *, at: datetime, now: datetime) -> None:
-        _send(self._client(), self._url, {"group": group, "at": format_time(at)}, at=at, now=now)
+        _send(self._client(), self._url, _timer(group, at), at=at, now=now)
+
+    def announce_all(self, groups: Sequence[GroupId], *, at: datetime, now: datetime) -> None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        failures: list[str] = []
+        for start in range(0, len(groups), BATCH_MESSAGES):
+            entries: list[SendMessageBatchRequestEntryTypeDef] = [
+                {
+                    "Id": str(number),
+                    "MessageBody": _body(_timer(group, at)),
+                    "DelaySeconds": _delay_seconds(at=at, now=now),
+                }
+                for number, group in enumerate(groups[start : start + BATCH_MESSAGES])
+            ]
+            try:
+                answer = self._client().send_message_batch(QueueUrl=self._url, Entries=entries)
+            except (BotoCoreError, ClientError) as error:
+                failures += [type(error).__name__] * len(entries)
+            else:
+                failures += [each["Code"] for each in answer.get("Failed", ())]
+        if failures:
+            raise StoreError(f"{len(failures)} of {len(groups)} timers were not taken: {failures[0]}")
 
 
 class SqsTicks:
@@ -60,6 +84,17 @@ class SqsActions:
             raise StoreError(f"a click could not be put into its queue: {type(error).__name__}") from None
 
 
+def _timer(group: GroupId, at: datetime) -> dict[str, str]:
+    return {"group": group, "at": format_time(at)}
+
+
 def _send(client: SQSClient, url: str, body: Mapping[str, str], *, at: datetime, now: datetime) -> None:
-    delay = min(max(math.ceil((at - now).total_seconds()), 0), LONGEST_DELAY_SECONDS)
-    client.send_message(QueueUrl=url, MessageBody=json.dumps(body, sort_keys=True), DelaySeconds=delay)
+    client.send_message(QueueUrl=url, MessageBody=_body(body), DelaySeconds=_delay_seconds(at=at, now=now))
+
+
+def _body(body: Mapping[str, str]) -> str:
+    return json.dumps(body, sort_keys=True)
+
+
+def _delay_seconds(*, at: datetime, now: datetime) -> int:
+    return min(max(math.ceil((at - now).total_seconds()), 0), LONGEST_DELAY_SECONDS)

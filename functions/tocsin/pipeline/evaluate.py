@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from ..core.configuration import Compatibility, Configuration
 from ..core.labels import Fingerprint
+from ..core.routing import GroupId
 from ..core.rules import (
     REFRESH_INTERVAL,
     TOLD,
@@ -39,7 +40,10 @@ from .tick import Evaluator, RuleOutcome, TickOutcome
 __all__ = ["Evaluator", "RuleOutcome", "TickOutcome", "announce_ticks", "decide", "run"]
 
 SCHEDULE = timedelta(minutes=1)
-SWEEP_LIMIT = 100
+# So many groups are woken in a tick, of so many that are overdue: the others have their turn in the ticks that follow.
+SWEEP_LIMIT = 1000
+SWEEP_LOOKS_AT = 20_000
+_NAMED_IN_LOG = 20
 
 
 def announce_ticks(ticks: Ticks, *, tick: timedelta, now: datetime) -> None:
@@ -274,19 +278,32 @@ def _reroute(world: Evaluator, loaded: LoadedConfiguration, *, now: datetime) ->
 def _sweep(world: Evaluator, *, now: datetime) -> int | None:
     """Wake groups that nobody has looked at in time: a lost timer, a crash between decision and sending.
 
-    Returns how many; None where they could not be found or woken.
+    Returns how many are overdue; None where they could not be found or woken.
     """
     try:
-        overdue = world.groups.overdue(before=now - world.sweep_grace, limit=SWEEP_LIMIT)
-        for group in overdue:
-            world.timers.announce(group, at=now, now=now)
+        overdue = world.groups.overdue(before=now - world.sweep_grace, limit=SWEEP_LOOKS_AT)
+        if overdue:
+            world.timers.announce_all(_whose_turn(overdue, now=now), at=now, now=now)
     except Exception as error:  # the sweep is a safety net: it must not fail the tick that has done its work
         world.log.error("sweep_failed", error=repr(error))
         return None
     if overdue:
-        world.log.warning("overdue_groups", groups=list(overdue))
+        world.log.warning("overdue_groups", groups=list(overdue[:_NAMED_IN_LOG]), count=len(overdue))
         world.log.count("OverdueGroups", len(overdue))
     return len(overdue)
+
+
+def _whose_turn(overdue: Sequence[GroupId], *, now: datetime) -> list[GroupId]:
+    """Return whom to wake: the most overdue, and of the others another part each minute.
+
+    So groups that stay overdue, however often they are woken, never stand in the way of all others.
+    """
+    oldest, others = list(overdue[: SWEEP_LIMIT // 2]), list(overdue[SWEEP_LIMIT // 2 :])
+    places = SWEEP_LIMIT - len(oldest)
+    if len(others) > places:
+        first = int(now.timestamp() // 60) * places % len(others)
+        others = (others[first:] + others[:first])[:places]
+    return oldest + others
 
 
 def _report_alerts(world: Evaluator, records: Mapping[RuleKey, RuleRecord], outcomes: Sequence[RuleOutcome]) -> None:

@@ -18,6 +18,9 @@ from ..ports import LoadedConfiguration
 from .placing import Placed, tell_groups
 from .tick import Evaluator, RuleOutcome
 
+# Each is read, and a tick has its limits. Of more, those that are looked at soon drop such copies by themselves.
+MOST_GROUPS = 2000
+
 
 def tell_missed_ends(
     world: Evaluator, loaded: LoadedConfiguration, outcomes: Sequence[RuleOutcome], *, now: datetime
@@ -31,7 +34,10 @@ def tell_missed_ends(
     firing |= {key for outcome in outcomes if outcome.error for key in outcome.before.telling}
     for record in world.rules.load_rules(now=now).values():
         firing |= _firing(record.active.values())
-    for group in world.groups.active_groups():
+    groups = world.groups.active_groups()
+    if len(groups) > MOST_GROUPS:
+        world.log.warning("missed_ends_not_looked_for", groups=len(groups) - MOST_GROUPS)
+    for group in groups[-MOST_GROUPS:]:
         state = world.groups.load_group(group, now=now)
         if state is None:
             continue

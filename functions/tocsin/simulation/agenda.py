@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
@@ -51,6 +52,10 @@ class Agenda:
 
     def announce(self, group: GroupId, *, at: datetime, now: datetime) -> None:
         self.add(Event(max(at, now), Kind.TIMER, group, planned=at))
+
+    def announce_all(self, groups: Sequence[GroupId], *, at: datetime, now: datetime) -> None:
+        for group in groups:
+            self.announce(group, at=at, now=now)
 
 
 @dataclass(slots=True)

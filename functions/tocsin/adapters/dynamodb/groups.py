@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from ...core.alerts import Alert
@@ -191,11 +192,11 @@ class DynamoGroups:
 
     @stored
     def overdue(self, *, before: datetime, limit: int) -> Sequence[GroupId]:
-        return _group_ids(self._table.query_due(before=before, limit=limit))
+        return list(islice(_group_ids(self._table.query_due(before=before)), limit))
 
     @stored
     def active_groups(self) -> Sequence[GroupId]:
-        return _group_ids(self._table.query_due(before=None, limit=1000))
+        return list(_group_ids(self._table.query_due(before=None)))
 
 
 def escalate_action(group: GroupId, receivers: Mapping[str, int], *, now: datetime) -> dict[str, Any]:
@@ -454,5 +455,11 @@ def _outbox_entry(group: GroupId, item: Item) -> OutboxEntry:
     )
 
 
-def _group_ids(items: Any) -> list[GroupId]:
-    return list(dict.fromkeys(GroupId(item["pk"].removeprefix("group#")) for item in items))
+def _group_ids(items: Iterable[Item]) -> Iterator[GroupId]:
+    """Yield each group once: what waits in its outbox is due beside it."""
+    seen: set[GroupId] = set()
+    for item in items:
+        group = GroupId(item["pk"].removeprefix("group#"))
+        if group not in seen:
+            seen.add(group)
+            yield group

@@ -85,8 +85,8 @@ class Table:
             ConsistentRead=True,
         )
 
-    def query_due(self, *, before: datetime | None, limit: int) -> Iterator[Item]:
-        """Yield the keys of what is due, earliest first; the index is eventually consistent."""
+    def query_due(self, *, before: datetime | None) -> Iterator[Item]:
+        """Yield the keys of what is due, earliest first, page after page; the index is eventually consistent."""
         names = {"#shard": "due_shard"}
         values: dict[str, str | int] = {":shard": DUE_SHARD}
         condition = "#shard = :shard"
@@ -99,19 +99,12 @@ class Table:
             KeyConditionExpression=condition,
             ExpressionAttributeNames=names,
             ExpressionAttributeValues=encode_all(values),
-            Limit=limit,
         )
 
     def _pages(self, **arguments: Any) -> Iterator[Item]:
-        limit = arguments.get("Limit")
-        found = 0
         while True:
             answer = self.call("query", **arguments)
-            for item in answer["Items"]:
-                yield decode_all(item)
-                found += 1
-                if limit is not None and found >= limit:
-                    return
+            yield from map(decode_all, answer["Items"])
             if "LastEvaluatedKey" not in answer:
                 return
             arguments["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
