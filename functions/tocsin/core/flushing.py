@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from .alerts import Alert, Status
 from .configuration import Compatibility, Configuration
 from .cooldowns import Cooldown, cooldown_of, count_held, is_held
-from .escalation import Roster
+from .escalation import Roster, ways_to
 from .grouping import Flush, Group, GroupState
 from .incidents import (
+    HELD,
     SYSTEM,
     Change,
     Incident,
@@ -23,11 +24,13 @@ from .incidents import (
     incident_id,
     reopen,
     resolve,
+    take_policy,
 )
 from .labels import Fingerprint
+from .matchers import matches_all
 from .muting import Muters, find_mutes
-from .notifications import highest_severity
-from .policies import choose_policy
+from .notifications import gravest, highest_severity
+from .policies import choose_before, choose_policy
 from .routing import Route
 from .telling import Telling, View, tell
 from .watching import is_way
@@ -64,10 +67,12 @@ def decide_flush(state: GroupState, incident: Incident | None, around: Surroundi
     if opened:
         group = _climb_anew(group, around.configuration)
         opened = replace(opened, reached=tuple(sorted(group.escalated)))
-    elif changed and changed.state is IncidentState.ACKNOWLEDGED and set(firing) - group.told:
+    elif changed and changed.state in HELD and set(firing) - group.told:
         # Who has it hears of what is new, though no step has reached them.
-        owner = {name: 0 for after, name in around.roster.methods(changed.owner, False) if not after}
-        group = replace(group, escalated={**owner, **group.escalated})
+        owner, instead = ways_to(changed.owner, changed, around.roster, is_important=False)
+        group = replace(group, escalated={**dict.fromkeys(owner, 0), **group.escalated})
+        if instead:
+            changed = add(changed, Change.UNREACHED, SYSTEM, f"New alerts: {instead}", now=now)
     state = replace(state, group=group)
     telling = tell(_view(state, around, opened or changed or incident, now=now))
     over = {key: alert for key, alert in state.alerts.items() if alert.status_at(now) is Status.RESOLVED}
@@ -133,10 +138,22 @@ def _climb_anew(group: Group, configuration: Configuration) -> Group:
 def _changed(
     state: GroupState, incident: Incident | None, firing: list[Fingerprint], around: Surroundings, *, now: datetime
 ) -> Incident | None:
-    """Return the incident that is open as this look leaves it: counted, and open again where its quiet is over."""
+    """Return the incident that is open as this look leaves it.
+
+    It is counted, as grave as the gravest that has fired, taken by the policy that stands first, and open again where
+    its quiet is over.
+    """
     if incident is None or incident.is_over:
         return None
-    changed = count(incident, [state.alerts[key] for key in firing])
+    alerts = [state.alerts[key] for key in firing]
+    joined = [alert for alert in alerts if alert.fingerprint not in state.group.told]
+    redaction = around.configuration.redaction
+    severity = gravest([incident.severity, highest_severity(redaction.alerts(joined)[0])])
+    changed = replace(count(incident, alerts), severity=severity)
+    labels, fresh = ([each.labels for each in some] for some in (alerts, joined))
+    if policy := choose_before(around.configuration.policies, incident.policy, labels, fresh):
+        taken, _ = redaction.alerts([alert for alert in alerts if matches_all(policy.matchers, alert.labels)])
+        return take_policy(changed, policy, f"it is the first to take {_title(taken)}", now=now)
     if incident.state is IncidentState.ACKNOWLEDGED and incident.terms.reopens and set(firing) - state.group.told:
         return reopen(changed, "new alerts fire", now=now)
     if incident.state is IncidentState.SUPPRESSED and not _is_silenced(state, firing, incident, now=now):

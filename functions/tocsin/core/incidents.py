@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import NewType
 
 from .alerts import Alert
-from .policies import NO_TERMS, Step, Terms
+from .policies import NO_TERMS, EscalationPolicy, Step, Terms
 from .routing import GroupId
 
 IncidentId = NewType("IncidentId", str)
@@ -289,6 +289,13 @@ def note(incident: Incident, *, by: Actor, comment: str, now: datetime) -> Incid
 def reopen(incident: Incident, why: str, *, now: datetime) -> Incident:
     """Return the incident climbing anew from its first step: what was to keep it quiet is over."""
     return _climb_anew(_change(incident, Change.REOPENED, SYSTEM, f"Open again: {why}", "", now=now), now=now)
+
+
+def take_policy(incident: Incident, policy: EscalationPolicy, why: str, *, now: datetime) -> Incident:
+    """Return the incident climbing by another policy, from its first step; whoever had it has it no more."""
+    said = f"Policy {policy.name} instead of {incident.policy}: {why}"
+    after = replace(incident, policy=policy.name, steps=policy.steps, terms=policy.terms)
+    return _climb_anew(_change(after, Change.POLICY, SYSTEM, said, "", now=now), now=now)
 
 
 def remind(incident: Incident, *, now: datetime) -> Incident:

@@ -65,3 +65,17 @@ def choose_policy(policies: Sequence[EscalationPolicy], alerts: Iterable[Mapping
     """Return the first policy that any of the alerts matches."""
     labels = list(alerts)
     return next((policy for policy in policies if any(matches_all(policy.matchers, each) for each in labels)), None)
+
+
+def choose_before(
+    policies: Sequence[EscalationPolicy],
+    name: str,
+    firing: Iterable[Mapping[str, str]],
+    joined: Iterable[Mapping[str, str]],
+) -> EscalationPolicy | None:
+    """Return the policy that takes an open incident from the one with this name: the first, where it stands before it.
+
+    One that is configured no more gives way only to what takes an alert that has joined.
+    """
+    names = [policy.name for policy in policies]
+    return choose_policy(policies[: names.index(name)], firing) if name in names else choose_policy(policies, joined)

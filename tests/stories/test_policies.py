@@ -1,0 +1,112 @@
+"""Stories of incidents whose policy changes under them: by an alert that joins, and by a new configuration."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.stories.configurations import MINUTE, configuration, equal, receiver, rule
+from tests.stories.world import START, World
+from tocsin.core.configuration import Configuration
+from tocsin.core.incidents import Change, IncidentState
+from tocsin.core.policies import EscalationPolicy, Step, Terms
+from tocsin.core.receivers import Kind
+from tocsin.core.routing import RouteSpec
+from tocsin.pipeline.incidents import Verb
+
+HOUR = timedelta(hours=1)
+OPENED = START + MINUTE + timedelta(seconds=30)
+PEOPLE = [receiver("oncall"), receiver("second"), receiver("desk", Kind.EMAIL), receiver("boss", Kind.PAGERDUTY)]
+SECURITY = EscalationPolicy(
+    "security",
+    (Step(0 * MINUTE, ("oncall",)), Step(10 * MINUTE, ("boss",))),
+    (equal("severity", "critical"),),
+    terms=Terms(is_acknowledgeable=False),
+)
+LOW = EscalationPolicy("low", (Step(0 * MINUTE, ("desk",)), Step(5 * MINUTE, ("second",))))
+
+
+def world_of(*policies: EscalationPolicy) -> World:
+    """Return a world in which three rules of one group fire: critical, warning and info."""
+    return World(configured(*policies))
+
+
+def configured(*policies: EscalationPolicy, **route: Any) -> Configuration:
+    rules = (rule("Grave"), rule("Warn", severity="warning"), rule("Info", severity="info"))
+    spec = RouteSpec(receiver="team", group_by=("service",), repeat_interval=24 * HOUR, **route)
+    return configuration(*rules, route=spec, receivers=PEOPLE, policies=policies)
+
+
+def told(world: World) -> list[tuple[float, str]]:
+    """Return who was paged how many minutes after the incident opened, besides the group's own receiver."""
+    return [((page.at - OPENED) / MINUTE, page.receiver) for page in world.pages if page.receiver != "team"]
+
+
+def said(world: World, change: Change) -> list[str]:
+    return [event.said for event in world.store.load_events(world.incident().id) if event.change is change]
+
+
+@pytest.mark.parametrize("verb", [None, Verb.ACKNOWLEDGE, Verb.SNOOZE, Verb.SUPPRESS])
+def test_a_graver_alert_that_joins_brings_its_policy_which_climbs_from_its_first_step(verb: Verb | None):
+    world = world_of(SECURITY, LOW)
+    world.metric_goes_bad("Warn")
+    world.advance(minutes=3)
+    if verb is not None:
+        world.act(verb, by="ann", minutes=None if verb is Verb.ACKNOWLEDGE else 600)
+    world.metric_goes_bad("Grave")
+    world.advance(hours=3)
+    climb = [(minute, name) for minute, name in told(world) if name in ("oncall", "boss")]
+    assert climb == [(5, "oncall"), (15, "boss")]
+    assert (world.incident().policy, world.incident().state) == ("security", IncidentState.OPEN)
+    assert said(world, Change.POLICY) == ["Policy security instead of low: it is the first to take Grave"]
+    assert len(world.escalations.started) == 1, "it is the same incident"
+
+
+def test_what_joins_by_a_later_policy_or_by_none_changes_nothing():
+    info = EscalationPolicy("info", (Step(0 * MINUTE, ("desk",)),), (equal("severity", "info"),))
+    world = world_of(SECURITY, info)
+    world.metric_goes_bad("Grave")
+    world.advance(minutes=3)
+    world.metric_goes_bad("Info")
+    world.metric_goes_bad("Warn")
+    world.advance(minutes=30)
+    world.metric_recovers("Grave")
+    world.advance(hours=2)
+    assert world.incident().policy == "security"
+    assert Change.POLICY not in [event.change for event in world.store.load_events(world.incident().id)]
+    assert "desk" not in [name for _, name in told(world)]
+
+
+def test_a_policy_that_is_gone_stays_until_an_alert_joins_that_takes_another():
+    world = world_of(LOW)
+    world.metric_goes_bad("Warn")
+    world.advance(minutes=3)
+    world.configure(configured(SECURITY))
+    world.advance(minutes=10)
+    assert (world.incident().policy, told(world)) == ("low", [(0, "desk"), (5, "second")])
+    world.metric_goes_bad("Grave")
+    world.advance(minutes=10)
+    assert world.incident().policy == "security"
+
+
+def test_a_step_for_critical_alerts_is_taken_once_one_has_joined():
+    graver = Step(15 * MINUTE, ("boss",), severities=("critical",))
+    world = world_of(EscalationPolicy("all", (Step(0 * MINUTE, ("desk",)), graver)))
+    world.metric_goes_bad("Warn")
+    world.advance(minutes=3)
+    world.metric_goes_bad("Grave")
+    world.advance(minutes=10)
+    assert world.incident().severity == "critical"
+    world.metric_goes_bad("Info")
+    world.advance(hours=1)
+    assert ("boss" in [name for _, name in told(world)], world.incident().severity) == (True, "critical")
+
+
+def test_a_step_for_critical_alerts_is_skipped_while_none_has_joined():
+    graver = Step(15 * MINUTE, ("boss",), severities=("critical",))
+    world = world_of(EscalationPolicy("all", (Step(0 * MINUTE, ("desk",)), graver)))
+    world.metric_goes_bad("Warn")
+    world.advance(hours=1)
+    assert said(world, Change.SKIPPED) == ["Step 2 is skipped: it is for critical, and this is warning"]
