@@ -14,12 +14,15 @@ from dev.receivers import Receivers
 from tests.cli.commands import Shell, write_files
 from tests.cli.states import ASKED_AT, api_of
 from tests.golden import assert_golden
-from tests.stories.configurations import configuration, receiver, rule
+from tests.stories.configurations import configuration, policy, receiver, rule
 from tests.stories.world import World
 from tocsin.cli.arrivals import judge_firing, judge_resolved
 from tocsin.cli.drill import Drill, run_prometheus, run_storm
-from tocsin.cli.drill_escalation import arrivals_of, wrong
+from tocsin.cli.drill_escalation import arrivals_of, walk, wrong
 from tocsin.core.drills import is_drill
+from tocsin.core.notifications import from_json
+from tocsin.core.policies import EscalationPolicy
+from tocsin.core.receivers import Kind
 from tocsin.errors import TocsinError
 from tocsin.web.api import answer, trusted
 from tocsin.web.http import Request
@@ -86,6 +89,47 @@ def test_a_storm_that_nobody_hears_of_fails(world: World, capsys: pytest.Capture
     assert "MISSING" in capsys.readouterr().out
 
 
+class Deaf(World):
+    """An installation one of whose integrations never hears of anything: its messages go astray before its function."""
+
+    deaf: Kind
+
+    def _deliver(self, message: Any) -> None:
+        if from_json(json.loads(message.text)).integration.kind is not self.deaf:
+            super()._deliver(message)
+
+
+def one_deaf(*policies: EscalationPolicy) -> World:
+    both = [receiver(name, Kind.SLACK, Kind.PAGERDUTY) for name in ("team", "boss")]
+    world = Deaf(configuration(rule("Other"), receivers=both, policies=policies))
+    world.deaf = Kind.PAGERDUTY
+    return world
+
+
+def test_an_integration_that_hears_nothing_is_missed_beside_one_that_hears(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_storm(drill(one_deaf(), minutes=2), storm(alerts=2, groups=1, keep=True)) == 1
+    out = capsys.readouterr().out
+    assert "MISSING: team/pagerduty/1, group" in out
+    assert "has heard of 0 of 2 alerts" in out
+    assert "team/slack/0" not in out
+
+
+def test_a_step_s_integration_that_hears_nothing_is_missed_too(capsys: pytest.CaptureFixture[str]) -> None:
+    drilled = drill(one_deaf(policy((1, "boss"))), minutes=2)
+    assert walk(drilled, drilled.alert("DrillEscalation", severity="critical")) == 1
+    out = capsys.readouterr().out
+    assert "MISSING: step 0 has not told team/pagerduty/1" in out
+    assert "MISSING: step 1 has not told boss/pagerduty/1" in out
+    assert "has not told boss/slack/0" not in out
+
+
+def test_who_has_heard_of_every_step_is_seen(capsys: pytest.CaptureFixture[str]) -> None:
+    both = [receiver(name, Kind.SLACK, Kind.PAGERDUTY) for name in ("team", "boss")]
+    drilled = drill(World(configuration(rule("Other"), receivers=both, policies=[policy((1, "boss"))])))
+    assert walk(drilled, drilled.alert("DrillEscalation", severity="critical")) == 0
+    assert "every step came, once" in capsys.readouterr().out
+
+
 def test_what_prometheus_and_alertmanager_repeat_is_told_once(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_prometheus(drill(world)) == 0
     out = capsys.readouterr().out
@@ -122,6 +166,12 @@ AGAIN = "was told twice of the same 2 alerts"
         pytest.param([group(integration(delivery(1), delivery(2)))], "", "", id="more of them came later"),
         pytest.param([], "2 of 2 alerts are in no group: alert a, alert b", "", id="nothing came in"),
         pytest.param([group()], "told to nobody yet", "", id="nobody was told"),
+        pytest.param(
+            [group(integration(delivery()), integration(integration="team/pagerduty/1", heard_firing=0))],
+            "team/pagerduty/1, group g: has heard of 0 of 2",
+            "",
+            id="one of two integrations was told nothing",
+        ),
         pytest.param([group(integration(delivery(1), heard_firing=1))], "heard of 1 of 2", "", id="of one only"),
         pytest.param([group(integration(delivery(), delivery()))], "", AGAIN, id="the same twice"),
         pytest.param([group(integration(delivery(), delivery(reason="incident changed")))], "", "", id="an update"),
@@ -240,10 +290,19 @@ def test_a_step_that_is_not_taken_is_told_of() -> None:
             {"change": "step skipped", "said": "Step 2 is skipped: it is outside nights"},
         ],
     }
-    told = [delivery(1, integration=f"{name}/slack/0") for name in ("team", "a", "a")]
+    told = [
+        integration(delivery(1), integration="team/slack/0"),
+        integration(delivery(1), delivery(1), integration="a/slack/0"),
+        integration(delivery(1, state="failed"), integration="a/email/1"),
+    ]
     arrivals = arrivals_of(incident, told)
     assert [each.is_done for each in arrivals] == [True, False, True, False]
-    assert list(wrong(arrivals)) == ["step 1 has not told b", "step 1 told a/slack/0 twice", "step 3 was not taken"]
+    assert list(wrong(arrivals)) == [
+        "step 1 has not told a/email/1",
+        "step 1 has not told b",
+        "step 1 told a/slack/0 twice",
+        "step 3 was not taken",
+    ]
 
 
 @pytest.mark.parametrize(

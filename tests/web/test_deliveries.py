@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.stories.configurations import configuration, receiver, rule
+from tests.stories.configurations import configuration, policy, receiver, rule
 from tests.stories.world import World
 from tests.web.asking import ask, ask_well
 from tocsin.core.receivers import Integration, Kind, Receiver
@@ -91,3 +91,18 @@ def test_the_topics_own_subscribers_confirm_nothing_and_count_as_told() -> None:
     (subscribers,) = group["integrations"]
     assert (subscribers["integration"], subscribers["heard_firing"]) == ("team/sns/0", 1)
     assert [each["outcome"] for each in subscribers["deliveries"]] == ["handed to the topic's own subscribers"]
+
+
+def test_who_has_to_hear_and_of_whom_nothing_is_known_is_there_with_nothing() -> None:
+    both = [receiver("team", Kind.SLACK, Kind.PAGERDUTY), receiver("boss"), receiver("other")]
+    world = World(configuration(rule("DiskFull"), receivers=both, policies=[policy((0, "boss"))]))
+    world.metric_goes_bad("DiskFull", instance="db-1")
+    world.advance(minutes=2)
+    world.store.deliveries.clear()
+    (group,) = groups(world, "filter=alertname=DiskFull")
+    assert [each["integration"] for each in group["integrations"]] == [
+        "boss/slack/0",
+        "team/pagerduty/1",
+        "team/slack/0",
+    ]
+    assert [(each["heard_firing"], each["deliveries"]) for each in group["integrations"]] == [(0, [])] * 3

@@ -56,10 +56,9 @@ def await_resolved(desk: Asked, ids: Sequence[str], pace: Pace, *, timeout: time
     return _await(look, pace, timeout)
 
 
-def deliveries_of(desk: Asked, group: str) -> list[Mapping[str, Any]]:
-    """Return every delivery of a group."""
-    found = _groups(desk, {"group": (group,)})
-    return [delivery for each in found for told in each["integrations"] for delivery in told["deliveries"]]
+def integrations_of(desk: Asked, group: str) -> list[Mapping[str, Any]]:
+    """Return every integration that has heard of a group, or has to, with its deliveries."""
+    return [told for each in _groups(desk, {"group": (group,)}) for told in each["integrations"]]
 
 
 def judge_firing(groups: Sequence[Mapping[str, Any]], alerts: Mapping[str, str]) -> Findings:

@@ -24,7 +24,7 @@ from ..ports import LoadedConfiguration
 from ..web.api import Api, answer, trusted
 from ..web.http import Request
 from ..wiring import Workplace, build_api
-from .arrivals import RUN, await_resolved, deliveries_of, said
+from .arrivals import RUN, await_resolved, integrations_of, said
 from .asking import V2, NotFoundError, ask
 from .desks import Body, Query, choose_desk
 from .drill import Drill, drill_of, read_own_labels
@@ -138,7 +138,9 @@ class Here:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A step: when it was due, whom it had to tell, when each of them was told for the first time, who twice."""
+    """A step: when it was due, which receivers it had to tell, when each of their integrations was told for the first
+    time, who twice, and who not: an integration, or a receiver none of whose integrations is known to be told.
+    """
 
     number: int
     due: datetime
@@ -146,11 +148,12 @@ class Arrival:
     names: tuple[str, ...]
     came: Mapping[str, datetime]
     twice: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     is_known: bool = True
 
     @property
     def is_done(self) -> bool:
-        return self.is_known and all(name in self.came for name in self.names)
+        return self.is_known and not self.missing
 
 
 def walk(drill: Drill, alert: Mapping[str, Any]) -> int:
@@ -195,7 +198,7 @@ def _watch(drill: Drill, incident_id: str) -> list[Arrival]:
             incident = ask(drill.desk, "GET", (*_INCIDENTS, incident_id))
         except NotFoundError:
             return []
-        arrivals = arrivals_of(incident, deliveries_of(drill.desk, incident["group"]))
+        arrivals = arrivals_of(incident, integrations_of(drill.desk, incident["group"]))
         for each in arrivals:
             if each.is_done and each.number not in shown:
                 shown.add(each.number)
@@ -212,11 +215,11 @@ def _pause(arrivals: Sequence[Arrival], now: datetime) -> float:
     return min(max(ahead, _POLL_SECONDS), _LONGEST_POLL_SECONDS)
 
 
-def arrivals_of(incident: Mapping[str, Any], deliveries: Sequence[Mapping[str, Any]]) -> list[Arrival]:
+def arrivals_of(incident: Mapping[str, Any], integrations: Sequence[Mapping[str, Any]]) -> list[Arrival]:
     """Return what has come of the steps of an incident's first turn; the group's own receiver is step 0."""
     opened = parse_time(incident["opened_at"])
     events = [each for each in incident["events"] if each["change"] in ("step taken", "step skipped")]
-    found = [_arrival(deliveries, 0, opened, (incident["receiver"],))]
+    found = [_arrival(integrations, 0, opened, (incident["receiver"],))]
     for number, step in enumerate(incident["steps"], start=1):
         due = opened + timedelta(seconds=step["after_seconds"])
         if number > len(events):
@@ -224,7 +227,7 @@ def arrivals_of(incident: Mapping[str, Any], deliveries: Sequence[Mapping[str, A
         elif events[number - 1]["change"] == "step skipped":
             found.append(Arrival(number, due, True, (), {}))
         else:
-            found.append(_arrival(deliveries, number, due, _names(events[number - 1]["said"])))
+            found.append(_arrival(integrations, number, due, _names(events[number - 1]["said"])))
     return found
 
 
@@ -234,17 +237,27 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(names.split(", ")) if names and names != _NOBODY_NEW else ()
 
 
-def _arrival(deliveries: Sequence[Mapping[str, Any]], number: int, due: datetime, names: Sequence[str]) -> Arrival:
+def _arrival(integrations: Sequence[Mapping[str, Any]], number: int, due: datetime, names: Sequence[str]) -> Arrival:
     came: dict[str, datetime] = {}
-    counts: dict[str, int] = {}
-    for each in deliveries:
-        name = each["integration"].rsplit("/", 2)[0]
-        is_news = each["state"] == "delivered" and each["status"] == "firing" and each["reason"] != _UPDATE
-        if name in names and is_news:
-            came[name] = min(came.get(name, parse_time(each["at"])), parse_time(each["at"]))
-            counts[each["integration"]] = counts.get(each["integration"], 0) + 1
-    twice = tuple(sorted(key for key, count in counts.items() if count > 1))
-    return Arrival(number, due, False, tuple(names), came, twice)
+    twice: list[str] = []
+    keys = {each["integration"]: each["deliveries"] for each in integrations if _receiver(each["integration"]) in names}
+    for key, deliveries in keys.items():
+        told = sorted(parse_time(each["at"]) for each in deliveries if _is_news(each))
+        if told:
+            came[key] = told[0]
+        if len(told) > 1:
+            twice.append(key)
+    unheard = [name for name in names if name not in {_receiver(key) for key in keys}]
+    missing = sorted([*unheard, *(keys.keys() - came.keys())])
+    return Arrival(number, due, False, tuple(names), came, tuple(sorted(twice)), tuple(missing))
+
+
+def _receiver(integration: str) -> str:
+    return integration.rsplit("/", 2)[0]
+
+
+def _is_news(delivery: Mapping[str, Any]) -> bool:
+    return bool(delivery["state"] == "delivered" and delivery["status"] == "firing" and delivery["reason"] != _UPDATE)
 
 
 def wrong(arrivals: Sequence[Arrival]) -> Iterator[str]:
@@ -254,9 +267,8 @@ def wrong(arrivals: Sequence[Arrival]) -> Iterator[str]:
     for each in arrivals:
         if not each.is_known:
             yield f"step {each.number} was not taken"
-        for name in each.names:
-            if name not in each.came:
-                yield f"step {each.number} has not told {name}"
+        for name in each.missing:
+            yield f"step {each.number} has not told {name}"
         for key in each.twice:
             yield f"step {each.number} told {key} twice"
 

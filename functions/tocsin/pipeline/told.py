@@ -14,7 +14,8 @@ from ..core.configuration import Configuration
 from ..core.grouping import GroupState
 from ..core.labels import Fingerprint
 from ..core.matchers import Matcher, matches_all
-from ..core.receivers import IntegrationKey, Kind
+from ..core.notifications import Sent
+from ..core.receivers import Integration, IntegrationKey, Kind, Receiver
 from ..core.routing import GroupId
 from ..ports import Deliveries, Delivery, DeliveryState, Groups
 
@@ -74,41 +75,65 @@ def told(
             if matches_all(matchers or (), alert.labels)
         )
         if matchers is None or found:
-            receiver = state.group.identity.receiver if state else ""
             wanted = None if matchers is None else frozenset(found)
             integrations = tuple(_integrations(shelf, configuration, group, wanted))
             if state is not None:
                 known = {each.key for each in integrations}
-                integrations += tuple(_published(state, configuration, wanted, known))
-            yield ToldGroup(group, receiver, found, integrations)
+                integrations += tuple(_without_delivery(state, configuration, wanted, known))
+            receiver = state.group.identity.receiver if state else ""
+            yield ToldGroup(group, receiver, found, tuple(sorted(integrations, key=lambda each: each.key)))
 
 
-def _published(
+def _without_delivery(
     state: GroupState,
     configuration: Configuration,
     wanted: frozenset[Fingerprint] | None,
     known: Collection[IntegrationKey],
 ) -> Iterator[ToldIntegration]:
-    """Yield what was handed to the topic's own subscribers: they confirm nothing, so the group's log has to do."""
-    kinds = {each.key: each for receiver in configuration.receivers.values() for each in receiver.integrations}
-    for key, sent in sorted(state.group.sent.items()):
-        found = kinds.get(key)
-        if found is None or found.kind is not Kind.SNS or key in known or key in state.unconfirmed:
-            continue
-        firing, resolved = (each if wanted is None else each & wanted for each in (sent.firing, sent.resolved))
-        delivery = Delivery(
-            notification_id=sent.notification_id,
-            integration=key,
-            seq=sent.seq,
-            state=DeliveryState.DELIVERED,
-            attempts=1,
-            at=sent.at,
-            status=(Status.FIRING if sent.firing else Status.RESOLVED).value,
-            reason="published",
-            outcome="handed to the topic's own subscribers",
-        )
-        said = ToldDelivery(delivery, len(firing), len(resolved))
-        yield ToldIntegration(key, found.send_resolved, (said,), len(firing), len(resolved))
+    """Yield those that must hear of a group, or were sent something of it, and of which no function has taken anything.
+
+    They have heard nothing, but for the topic's own subscribers: they confirm nothing, so the group's log has to do.
+    """
+    log = state.group.sent
+    expected = _audience(state, configuration)
+    every = {each.key: each for receiver in _receivers(configuration) for each in receiver.integrations} | expected
+    for key in {*expected, *(key for key, sent in log.items() if sent.notification_id)} - {*known}:
+        integration = every.get(key)
+        tells_ends = integration is not None and integration.send_resolved
+        if integration is not None and integration.kind is Kind.SNS and key in log and key not in state.unconfirmed:
+            yield _published(integration, log[key], wanted)
+        else:
+            yield ToldIntegration(key, tells_ends, (), 0, 0)
+
+
+def _audience(state: GroupState, configuration: Configuration) -> dict[IntegrationKey, Integration]:
+    """Return the integrations that a group tells: its own receiver's, and those that steps have reached."""
+    names = {state.group.identity.receiver, *state.group.escalated}
+    found = (each for each in _receivers(configuration) if each.name in names)
+    return {each.key: each for receiver in found for each in receiver.integrations}
+
+
+def _receivers(configuration: Configuration) -> Iterator[Receiver]:
+    yield from configuration.receivers.values()
+    yield from configuration.contacts.values()
+
+
+def _published(integration: Integration, sent: Sent, wanted: frozenset[Fingerprint] | None) -> ToldIntegration:
+    """Return what was handed to the topic's own subscribers."""
+    firing, resolved = (each if wanted is None else each & wanted for each in (sent.firing, sent.resolved))
+    delivery = Delivery(
+        notification_id=sent.notification_id,
+        integration=integration.key,
+        seq=sent.seq,
+        state=DeliveryState.DELIVERED,
+        attempts=1,
+        at=sent.at,
+        status=(Status.FIRING if sent.firing else Status.RESOLVED).value,
+        reason="published",
+        outcome="handed to the topic's own subscribers",
+    )
+    said = ToldDelivery(delivery, len(firing), len(resolved))
+    return ToldIntegration(integration.key, integration.send_resolved, (said,), len(firing), len(resolved))
 
 
 def _integrations(
@@ -118,9 +143,7 @@ def _integrations(
     for delivery in shelf.deliveries.load_deliveries(group):
         by_key.setdefault(delivery.integration, []).append(delivery)
     tells_ends = {
-        each.key: each.send_resolved
-        for receiver in (*configuration.receivers.values(), *configuration.contacts.values())
-        for each in receiver.integrations
+        each.key: each.send_resolved for receiver in _receivers(configuration) for each in receiver.integrations
     }
     for key, deliveries in sorted(by_key.items()):
         heard: dict[Status, set[Fingerprint]] = {Status.FIRING: set(), Status.RESOLVED: set()}

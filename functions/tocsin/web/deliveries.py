@@ -2,7 +2,8 @@
 
 GET  /api/tocsin/v1/deliveries       filter= as for alerts; or group= a group's id; each may be given several times
 
-A group that is named is shown whole, also when it is over; of others, only the alerts that match count, and so many
+An integration that has to hear of a group and of which nothing is known stands there without deliveries. A group that
+is named is shown whole, also when it is over; of others, only the alerts that match count, and so many
 groups are looked at in one request: `next` is what to give as `after=` for those that follow, null where none do.
 """
 
