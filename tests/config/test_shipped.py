@@ -63,7 +63,7 @@ def test_the_rules_say_their_values_as_the_command_line_shows_them():
 
 def test_critical_alerts_climb_to_the_executives_within_an_hour():
     policy = next(policy for policy in shipped().policies if policy.name == "default")
-    assert [str(matcher) for matcher in policy.matchers] == ['severity="critical"']
+    assert [str(matcher) for matcher in policy.matchers] == ['severity="critical"', 'environment!~"dev|development"']
     assert [(step.after, step.receivers) for step in policy.steps] == [
         (timedelta(0), ("slack-warnings",)),
         (timedelta(minutes=5), ("email-oncall", "slack-critical")),
@@ -108,6 +108,14 @@ def test_which_policy_takes_an_alert(labels: dict[str, str], name: str):
     policy = choose_policy(shipped().policies, [labels])
     assert policy is not None
     assert policy.name == name
+
+
+@pytest.mark.parametrize("grave", [{}, {"environment": "production"}])
+def test_one_alert_from_development_does_not_take_production_down_with_it(grave: dict[str, str]):
+    developed = {"severity": "critical", "environment": "dev", "priority": "high"}
+    policy = choose_policy(shipped().policies, [developed, {"severity": "critical", **grave}])
+    assert policy is not None
+    assert policy.name == "default"
 
 
 def test_security_is_told_to_everybody_at_once_and_cannot_be_made_quiet():
