@@ -153,6 +153,22 @@ def test_an_acknowledgement_that_times_out_escalates_again():
     ]
 
 
+@pytest.mark.parametrize(
+    ("owner", "fallback", "reminded"),
+    [("desk", (), ["desk"]), ("jane", ("chief",), ["chief"]), ("jane", (), ["oncall"])],
+    ids=["a receiver, by the link in its mail", "somebody with a fallback", "somebody, and those who were told"],
+)
+def test_who_has_it_and_is_no_user_is_reminded_all_the_same(owner: str, fallback: tuple[str, ...], reminded: list[str]):
+    world = world_of(terms=Terms(ack_timeout=HOUR, reminder=10 * MINUTE, fallback=fallback))
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3, seconds=30)
+    world.acknowledge(owner, source=Source.EMAIL)
+    world.advance(minutes=55)
+    assert told(world)[2:] == [(52, name) for name in reminded]
+    said = [event.said for event in world.store.load_events(world.incident().id) if event.change is Change.UNREACHED]
+    assert said == ([] if owner == "desk" else [f"jane has no way to be told: told {reminded[0]} instead"])
+
+
 def test_who_is_told_of_a_timeout_that_the_alert_did_not_live_to_see():
     world = world_of(terms=Terms(ack_timeout=HOUR))
     world.metric_goes_bad("Down")

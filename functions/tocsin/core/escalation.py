@@ -7,7 +7,7 @@ that end let it climb anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -30,12 +30,16 @@ def _nobody(schedule: str, at: datetime) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """Whom there is to tell: the policies by name, who is on call, how users are told, when steps may be taken."""
+    """Whom there is to tell.
+
+    The policies by name, who is on call, how users are told, when steps may be taken, the names of the receivers.
+    """
 
     policies: Mapping[str, EscalationPolicy] = field(default_factory=dict)
     intervals: NamedIntervals = field(default_factory=dict)
     on_call: Callable[[str, datetime], str | None] = _nobody
     methods: Callable[[str, bool], Methods] = _no_methods
+    receivers: Collection[str] = ()
 
 
 class Action(StrEnum):
@@ -203,11 +207,28 @@ def _page(incident: Incident, roster: Roster, added: dict[str, int], *, now: dat
         elif page.receiver:
             added[page.receiver] = page.step
         else:
-            # They have it already, and need not answer: only the ways that come first.
-            methods = roster.methods(page.user, True)
-            first = min((after for after, _ in methods), default=None)
-            added |= {receiver: page.step for after, receiver in methods if after == first}
+            receivers, instead = ways_to(page.user, incident, roster, is_important=True)
+            added |= dict.fromkeys(receivers, page.step)
+            if instead:
+                incident = add(incident, Change.UNREACHED, SYSTEM, instead, now=now)
+                incident = replace(incident, said=f"{incident.said}; {instead}")
     return replace(incident, pending=tuple(waiting))
+
+
+def ways_to(owner: str, incident: Incident, roster: Roster, *, is_important: bool) -> tuple[tuple[str, ...], str]:
+    """Return the receivers that tell whoever has an incident, and what there is to say where none does.
+
+    A user has it already and need not answer: only their ways that come first. Who follows a link from a message to a
+    receiver acts by its name. Anybody else is known by name alone: others are told instead.
+    """
+    methods = roster.methods(owner, is_important) or roster.methods(owner, not is_important)
+    if methods:
+        first = min(after for after, _ in methods)
+        return tuple(name for after, name in methods if after == first), ""
+    if owner in roster.receivers:
+        return (owner,), ""
+    others = incident.terms.fallback or incident.reached or (incident.receiver,)
+    return others, f"{owner} has no way to be told: told {', '.join(others)} instead"
 
 
 def _next(incident: Incident) -> tuple[Why, datetime | None]:

@@ -72,6 +72,7 @@ class Change(StrEnum):
     REOPENED = "reopened"
     STEP = "step taken"
     SKIPPED = "step skipped"
+    UNREACHED = "others told instead"
     REPEATED = "steps begin again"
     ESCALATED = "escalated by hand"
     REASSIGNED = "reassigned"

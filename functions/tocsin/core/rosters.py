@@ -29,4 +29,5 @@ def roster_of(configuration: Configuration, overrides: Mapping[str, Sequence[Ove
         intervals=configuration.time_intervals,
         on_call=on_call,
         methods=methods,
+        receivers=configuration.receivers.keys(),
     )
