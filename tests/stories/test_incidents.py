@@ -257,6 +257,26 @@ def test_new_alerts_in_an_acknowledged_group_reach_whoever_has_it():
     assert world.incident().counts.fired == 2
 
 
+@pytest.mark.parametrize(
+    ("owner", "others"),
+    [("cy", ["user/cy/sms"]), ("desk", ["desk"]), ("jane", ["chief"])],
+    ids=["a user whose first way is a late one", "a receiver, by the link in its mail", "somebody with a fallback"],
+)
+def test_whoever_has_it_new_alerts_find_somebody(owner: str, others: list[str]):
+    loaded, sms = configured(terms=Terms(fallback=("chief",))), contact_name("cy", Method.SMS)
+    cy = User("cy", phone="+442", rules=(ContactRule(Method.SMS, 2 * MINUTE),))
+    contacts = {**loaded.contacts, sms: receiver(sms, Kind.TELEGRAM)}
+    world = World(replace(loaded, users={**loaded.users, "cy": cy}, contacts=contacts))
+    world.metric_goes_bad("Down", instance="a")
+    world.advance(minutes=3)
+    world.acknowledge(owner)
+    world.metric_goes_bad("Down", instance="b")
+    world.advance(hours=2)
+    assert sorted(page.receiver for page in world.pages[2:]) == sorted(["team", "oncall", *others])
+    said = [event.said for event in world.store.load_events(world.incident().id) if event.change is Change.UNREACHED]
+    assert said == (["New alerts: jane has no way to be told: told chief instead"] if owner == "jane" else [])
+
+
 def test_new_alerts_open_an_acknowledged_incident_again_where_the_policy_says_so():
     world = world_of(terms=Terms(reopens=True))
     world.metric_goes_bad("Down", instance="a")

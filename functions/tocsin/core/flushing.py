@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from .alerts import Alert, Status
 from .configuration import Compatibility, Configuration
 from .cooldowns import Cooldown, cooldown_of, count_held, is_held
-from .escalation import Roster
+from .escalation import Roster, ways_to
 from .grouping import Flush, Group, GroupState
 from .incidents import (
+    HELD,
     SYSTEM,
     Change,
     Incident,
@@ -66,10 +67,12 @@ def decide_flush(state: GroupState, incident: Incident | None, around: Surroundi
     if opened:
         group = _climb_anew(group, around.configuration)
         opened = replace(opened, reached=tuple(sorted(group.escalated)))
-    elif changed and changed.state is IncidentState.ACKNOWLEDGED and set(firing) - group.told:
+    elif changed and changed.state in HELD and set(firing) - group.told:
         # Who has it hears of what is new, though no step has reached them.
-        owner = {name: 0 for after, name in around.roster.methods(changed.owner, False) if not after}
-        group = replace(group, escalated={**owner, **group.escalated})
+        owner, instead = ways_to(changed.owner, changed, around.roster, is_important=False)
+        group = replace(group, escalated={**dict.fromkeys(owner, 0), **group.escalated})
+        if instead:
+            changed = add(changed, Change.UNREACHED, SYSTEM, f"New alerts: {instead}", now=now)
     state = replace(state, group=group)
     telling = tell(_view(state, around, opened or changed or incident, now=now))
     over = {key: alert for key, alert in state.alerts.items() if alert.status_at(now) is Status.RESOLVED}

@@ -60,6 +60,9 @@ OVER = frozenset({IncidentState.RESOLVED, IncidentState.EXPIRED})
 # Nobody is told again of what fires: somebody has it, or asked for quiet.
 QUIET = frozenset({IncidentState.ACKNOWLEDGED, IncidentState.SNOOZED, IncidentState.SUPPRESSED})
 
+# Somebody has it, and hears of what is new.
+HELD = frozenset({IncidentState.ACKNOWLEDGED})
+
 
 class Change(StrEnum):
     """What an event tells of."""
