@@ -238,8 +238,23 @@ class Account:
         self._tell("incident.unacknowledged", incident, None)
 
     def reassign(self, incident: Incident, to: Person, *, by: Person = ANN) -> None:
-        incident.assignees, incident.status = [to], "triggered"
-        self._tell("incident.reassigned", incident, by.reference)
+        self._call("incident.reassigned", incident, to, by)
+
+    def escalate(self, incident: Incident, to: Person, *, by: Person = ANN) -> None:
+        """Hand an incident to who comes next in the service's own escalation policy."""
+        self._call("incident.escalated", incident, to, by)
+
+    def delegate(self, incident: Incident, to: Person, *, by: Person = ANN) -> None:
+        """Hand an incident to another escalation policy, whose first is called."""
+        self._call("incident.delegated", incident, to, by)
+
+    def reopen(self, incident: Incident, *, by: Person = ANN) -> None:
+        self._call("incident.reopened", incident, incident.assignees[0], by)
+
+    def _call(self, kind: str, incident: Incident, who: Person, by: Person) -> None:
+        """Call somebody for an incident, whoever has it."""
+        incident.assignees, incident.status = [who], "triggered"
+        self._tell(kind, incident, by.reference)
 
     def note(self, incident: Incident, text: str, *, by: Person = ANN) -> None:
         incident.notes.append(text)

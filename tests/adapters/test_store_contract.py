@@ -19,6 +19,7 @@ from tocsin.core.alerts import Alert, Status
 from tocsin.core.cooldowns import Cooldown
 from tocsin.core.grouping import Flush
 from tocsin.core.incidents import (
+    Actor,
     Change,
     Counts,
     Event,
@@ -149,6 +150,7 @@ def test_a_rule_is_read_as_it_was_written(store):
         routes_digest="abc",
         receivers=("dba", "boss"),
         telling=by_fingerprint(replace(active("c"), keep_firing_since=NOW)),
+        ending=frozenset({active("c").fingerprint}),
     )
     written = store.save_rule(record, now=NOW)
     assert written.version == 1
@@ -506,6 +508,8 @@ def test_everything_that_is_known_of_an_incident_comes_back(store):
         comment="later",
         said="Snoozed by ann (slack)",
         standing=3,
+        state_number=2,
+        state_by=Actor("ann", Source.PAGERDUTY, "key"),
     )
     store.save_incident(whole, now=NOW)
     assert store.load_incident(whole.id) == replace(whole, version=1)

@@ -406,18 +406,20 @@ def test_by_hand_the_next_step_is_taken_now():
     assert told(world) == [(0, "team"), (0, "oncall"), (12, "second"), (22, "boss")]
 
 
-@pytest.mark.parametrize("verb", [Verb.NOTE, Verb.ACKNOWLEDGE])
-def test_what_people_do_takes_the_place_of_no_page_that_has_not_arrived(verb: Verb):
-    world = world_of(steps=(Step(0 * MINUTE, ("boss",)),))
-    world.receiver_fails("boss", retryable=True)
+@pytest.mark.parametrize(
+    ("verb", "name"), [(Verb.NOTE, "oncall"), (Verb.ACKNOWLEDGE, "oncall"), (Verb.ACKNOWLEDGE, "boss")]
+)
+def test_what_people_do_takes_the_place_of_no_page_that_has_not_arrived(verb: Verb, name: str):
+    world = world_of(steps=(Step(0 * MINUTE, (name,)),))
+    world.receiver_fails(name, retryable=True)
     world.metric_goes_bad("Down")
     world.advance(minutes=4)
     world.act(verb, by="ann", comment="seen")
     world.advance(minutes=10)
     assert [page.receiver for page in world.heard] == ["team", "team"]
-    world.receiver_works("boss")
+    world.receiver_works(name)
     world.advance(minutes=15)
-    arrived = [page.notification.reason for page in world.heard if page.receiver == "boss"]
+    arrived = [page.notification.reason for page in world.heard if page.receiver == name]
     assert arrived == [Reason.ESCALATED, Reason.UPDATE]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -15,8 +16,11 @@ from tests.stories.world import Died, World
 from tests.web.paging import Line, Without, hears_pagerduty, pages_pagerduty
 from tocsin.core.incidents import IncidentState, Source
 from tocsin.core.policies import Terms
+from tocsin.core.receivers import Kind
 from tocsin.core.routing import RouteSpec
+from tocsin.core.users import ContactRule, Method, User, contact_name
 from tocsin.errors import ConflictError, StoreError
+from tocsin.pipeline.incidents import Verb
 
 CLIMB = policy((0, "pager"), (5, "second"), (15, "boss"))
 NAMES = ("second", "boss")
@@ -244,3 +248,101 @@ def broken(both: Line, part: str, call: str, error: BaseException, after: int) -
     if isinstance(error, Died):
         parts["receipts"] = Without(both.receipts, "drop")  # who is dead gives nothing back
     return parts
+
+
+def taken_here() -> Line:
+    """Return an incident that somebody took in Slack, which PagerDuty shows."""
+    both = line()
+    both.world.acknowledge("ada", source=Source.SLACK)
+    both.world.advance(minutes=1)
+    both.there.deliver()
+    assert (both.incident.status, both.events) == ("acknowledged", ["trigger", "acknowledge"])
+    return both
+
+
+def know_bob(world: World) -> None:
+    """Have a user whom an incident can be handed: he gets a message, and follows no incidents."""
+    name = contact_name("bob", Method.SLACK)
+    bob = User("bob", slack_id="U2", rules=(ContactRule(Method.SLACK),))
+    contacts = {name: receiver(name, Kind.WEBHOOK)}
+    world.configure(replace(world.loaded.configuration, users={"bob": bob}, contacts=contacts))
+
+
+# What happens after somebody took it here, and how PagerDuty's incident stands then: whom it calls is PagerDuty's.
+NEWS: dict[str, tuple[Callable[[Line], object], str]] = {
+    "reassigned there": (lambda both: both.there.reassign(both.incident, BOB, by=ANN), "triggered"),
+    "its acknowledgement times out there": (lambda both: both.there.unacknowledge(both.incident), "triggered"),
+    "escalated there": (lambda both: both.there.escalate(both.incident, BOB, by=ANN), "triggered"),
+    "handed to another policy there": (lambda both: both.there.delegate(both.incident, BOB, by=ANN), "triggered"),
+    "opened again there": (lambda both: both.there.reopen(both.incident, by=ANN), "triggered"),
+    "a note there": (lambda both: both.there.note(both.incident, "mine", by=ANN), "acknowledged"),
+}
+
+
+@pytest.mark.parametrize("name", NEWS)
+def test_what_pagerduty_says_is_never_answered_by_an_acknowledgement(name: str) -> None:
+    both = taken_here()
+    happen, status = NEWS[name]
+    happen(both)
+    both.there.deliver()
+    both.world.advance(hours=1)
+    assert (both.incident.status, both.events) == (status, ["trigger", "acknowledge"])
+    assert both.world.incident().state is IncidentState.ACKNOWLEDGED
+    told = [page.notification.standing for page in both.world.updates if page.receiver == "team"]
+    assert len(told) == 2, "in Slack it is news"
+
+
+@pytest.mark.parametrize("verb", [Verb.NOTE, Verb.REASSIGN, Verb.SNOOZE])
+def test_what_is_news_here_alone_is_told_to_slack_and_not_to_pagerduty(verb: Verb) -> None:
+    both = taken_here()
+    both.there.reassign(both.incident, BOB, by=ANN)
+    know_bob(both.world)
+    both.world.act(verb, by="ada", comment="a disk", to="bob", minutes=60)
+    both.world.advance(minutes=30)
+    assert (both.incident.status, both.events) == ("triggered", ["trigger", "acknowledge"])
+    assert [page.receiver for page in both.world.updates].count("team") == 2
+
+
+def test_a_reminder_of_ours_does_not_silence_pagerduty() -> None:
+    terms = Terms(ack_timeout=timedelta(minutes=60), reminder=timedelta(minutes=50))
+    both = line(escalation=replace(CLIMB, terms=terms))
+    both.world.acknowledge("ada", source=Source.SLACK)
+    both.world.advance(minutes=1)
+    both.there.unacknowledge(both.incident)
+    both.world.advance(minutes=30)
+    assert both.world.incident().is_reminded
+    assert (both.incident.status, both.events.count("acknowledge")) == ("triggered", 1)
+
+
+def test_what_was_taken_in_pagerduty_and_handed_on_here_is_not_told_there() -> None:
+    both = line()
+    both.there.acknowledge(both.incident, by=ANN)
+    both.there.deliver()
+    both.there.reassign(both.incident, BOB, by=ANN)
+    know_bob(both.world)
+    both.world.act(Verb.REASSIGN, by="ada", to="bob")
+    both.world.advance(minutes=30)
+    assert (both.incident.status, both.events) == ("triggered", ["trigger"])
+
+
+def test_who_takes_it_anew_here_stops_it_there_again() -> None:
+    both = taken_here()
+    both.there.reassign(both.incident, BOB, by=ANN)
+    both.there.deliver()
+    both.world.act(Verb.SNOOZE, by="ada", minutes=10)
+    both.world.advance(minutes=2)
+    both.world.acknowledge("eve", source=Source.SLACK)
+    both.world.advance(minutes=2)
+    assert (both.incident.status, both.events) == ("acknowledged", ["trigger", "acknowledge", "acknowledge"])
+
+
+def test_taken_while_more_fires_pagerduty_hears_of_both() -> None:
+    both = line()
+    both.world.metric_goes_bad("Down", instance="b")
+    state = both.world.store.load_group(both.world.incident().group, now=both.world.now)
+    assert state
+    assert state.group.next_flush_at
+    both.world.at(state.group.next_flush_at, lambda: both.world.acknowledge("ada", source=Source.SLACK))
+    both.world.advance(minutes=10)
+    assert both.world.incident().state is IncidentState.ACKNOWLEDGED
+    assert (both.incident.status, both.events) == ("acknowledged", ["trigger", "trigger", "acknowledge"])

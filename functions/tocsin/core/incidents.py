@@ -129,8 +129,9 @@ class Incident:
     reached by steps up to `floor` belongs to a climb that is over. Whom `direct` reached is told though somebody has
     it. `climb` numbers the state machine's executions: one with an older number stops. `until` is when an
     acknowledgement, a snooze or a suppression ends. `standing` counts the changes that are shown to those who follow
-    it; `orders` names the last orders that changed it, of those that have a name: they may come again. `news` holds the
-    events that are not written down yet.
+    it; the one numbered `state_number`, by `state_by`, brought the state that it is in. `orders` names the last orders
+    that changed it, of those that have a name: they may come again. `news` holds the events that are not written down
+    yet.
     """
 
     id: IncidentId
@@ -163,6 +164,8 @@ class Incident:
     comment: str = ""
     said: str = ""
     standing: int = 0
+    state_number: int = 0
+    state_by: Actor = SYSTEM
     orders: tuple[str, ...] = ()
     version: int = 0
     news: tuple[Event, ...] = field(default=(), compare=False)
@@ -262,7 +265,7 @@ def escalate(incident: Incident, *, by: Actor, comment: str = "", now: datetime)
     after = _change(incident, Change.ESCALATED, by, "Escalated", comment, now=now)
     if after.position < len(after.steps):
         after = replace(after, turn_at=now - after.steps[after.position].after)
-        return replace(after, state=IncidentState.OPEN, owner="", until=None, climb=after.climb + 1)
+        return _in_state(replace(after, owner="", until=None, climb=after.climb + 1), IncidentState.OPEN)
     return _climb_anew(after, now=now)
 
 
@@ -365,31 +368,31 @@ def _quiet(
         return Refusal.NOT_ACKNOWLEDGEABLE
     word = state.value.capitalize()
     after = _change(incident, change, by, word, comment, f" until {_at(until)}", now=now)
-    return replace(after, state=state, owner="", until=until, is_reminded=True, pending=(), climb=after.climb + 1)
+    after = replace(after, owner="", until=until, is_reminded=True, pending=(), climb=after.climb + 1)
+    return _in_state(after, state)
 
 
 def _owned(incident: Incident, owner: str, *, now: datetime) -> Incident:
     """Return the incident acknowledged; where that ends, an execution waits for it."""
     timeout = incident.terms.ack_timeout
-    return replace(
+    owned = replace(
         incident,
-        state=IncidentState.ACKNOWLEDGED,
         owner=owner,
         until=now + timeout if timeout else None,
         is_reminded=False,
         pending=(),
         climb=incident.climb + (1 if timeout else 0),
     )
+    return _in_state(owned, IncidentState.ACKNOWLEDGED)
 
 
 def _closed(incident: Incident, state: IncidentState) -> Incident:
-    return replace(incident, state=state, until=None, pending=())
+    return _in_state(replace(incident, until=None, pending=()), state)
 
 
 def _climb_anew(incident: Incident, *, now: datetime) -> Incident:
-    return replace(
+    anew = replace(
         incident,
-        state=IncidentState.OPEN,
         owner="",
         until=None,
         is_reminded=False,
@@ -401,6 +404,15 @@ def _climb_anew(incident: Incident, *, now: datetime) -> Incident:
         pending=(),
         climb=incident.climb + 1,
     )
+    return _in_state(anew, IncidentState.OPEN)
+
+
+def _in_state(incident: Incident, state: IncidentState) -> Incident:
+    """Return the incident in the state that its last change has brought; where it was in it, who did that stays."""
+    if incident.state is state:
+        return incident
+    by = Actor(incident.changed_by, incident.source, incident.place)
+    return replace(incident, state=state, state_number=incident.standing, state_by=by)
 
 
 def _change(

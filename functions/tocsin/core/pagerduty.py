@@ -51,6 +51,10 @@ def is_hashed(key: str) -> bool:
     return _HASHED.fullmatch(key) is not None
 
 
+# The states of an incident that PagerDuty knows too, beside its first, and hears of.
+TOLD_STATES = frozenset({IncidentState.ACKNOWLEDGED, IncidentState.RESOLVED})
+
+
 class WebhookError(ValueError):
     """What came is not an event of a webhook, version 3."""
 
@@ -235,6 +239,7 @@ def _key(value: Any) -> str:
 
 __all__ = [
     "DEDUP_KEY_LENGTH",
+    "TOLD_STATES",
     "Agent",
     "Meaning",
     "PagerdutyEvent",

@@ -20,13 +20,14 @@ from .incidents import QUIET, Incident, IncidentState, Source
 from .labels import Fingerprint
 from .muting import MuteKind
 from .notifications import Notification, Reason, Sent, Standing, compose, reason_to_notify
-from .pagerduty import dedup_key
+from .pagerduty import TOLD_STATES, dedup_key
 from .receivers import Integration, IntegrationKey, Kind, Receiver
 from .redaction import Redaction
 from .routing import Route
 
 # There is nothing to say by itself where an escalation step asks who was told before.
 _WAITS_WHILE_MUTED = frozenset({Reason.REPEAT, Reason.NEW_RESOLVED, Reason.NONE})
+_ABOUT_ALERTS = frozenset({Reason.NEW_ALERTS, Reason.NEW_RESOLVED, Reason.REPEAT})
 _NOTHING_SENT = frozenset({Reason.NONE, Reason.ACKNOWLEDGED, Reason.MUTED})
 
 
@@ -113,7 +114,8 @@ def tell(view: View) -> Telling:
             firing, resolved = firing & told, resolved & (told | last.resolved)
             entry = replace(last, seq=seq)
         if view.incident is not None:
-            entry = replace(entry, standing=view.incident.standing)
+            is_told = last is None or not _says_nothing_of_it(integration, reason)
+            entry = replace(entry, standing=view.incident.standing if last is None or is_told else last.standing)
         if firing or integration.send_resolved:
             notification = _compose(view, integration, firing, resolved, reason=reason, step=step, seq=seq)
             notifications.append(notification)
@@ -147,16 +149,32 @@ def _is_asked(last: Sent | None, step: int | None) -> bool:
 
 
 def is_behind(incident: Incident | None, integration: Integration, last: Sent | None) -> bool:
-    """Say whether an integration that follows incidents, and knows of something firing, has missed a change.
-
-    Where somebody has changed it in PagerDuty, it is not told so there, as all its other services are.
-    """
+    """Say whether an integration that follows incidents, and knows of something firing, has missed a change."""
     if incident is None or last is None or not last.firing or not integration.follows_incidents:
         return False
-    is_behind = last.standing < incident.standing
-    if incident.source is not Source.PAGERDUTY or integration.kind is not Kind.PAGERDUTY:
-        return is_behind
-    return is_behind and incident.place not in ("", dedup_key(incident.group, integration.receiver))
+    if integration.kind is Kind.PAGERDUTY:
+        return last.standing < incident.state_number and _is_news_there(incident, integration)
+    return last.standing < incident.standing
+
+
+def _says_nothing_of_it(integration: Integration, reason: Reason) -> bool:
+    """Say whether what an integration is told for a reason leaves out how the incident stands.
+
+    PagerDuty is told so by an event of its own, and one about alerts does not take its place.
+    """
+    return integration.kind is Kind.PAGERDUTY and reason in _ABOUT_ALERTS
+
+
+def _is_news_there(incident: Incident, integration: Integration) -> bool:
+    """Say whether PagerDuty has a word for an incident's state, and was not the one to say so.
+
+    To acknowledge is to stop whoever is being called there: neither a note nor anything else that leaves the state as
+    it was may do that, and least of all what PagerDuty has said itself. Where it was done in one of its services, the
+    others hear of it.
+    """
+    by = incident.state_by
+    is_theirs = by.source is Source.PAGERDUTY and by.place in ("", dedup_key(incident.group, integration.receiver))
+    return incident.state in TOLD_STATES and not is_theirs
 
 
 def _reason(

@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from ...core.incidents import Change, Counts, Event, Incident, IncidentId, IncidentState, Page, Source
+from ...core.incidents import Actor, Change, Counts, Event, Incident, IncidentId, IncidentState, Page, Source
 from ...core.notifications import encode, format_time, parse_time
 from ...core.policies import Step, Terms
 from ...core.routing import GroupId
@@ -120,6 +120,8 @@ def _more(incident: Incident) -> dict[str, Any]:
         "place": incident.place,
         "said": incident.said,
         "standing": incident.standing,
+        "state_number": incident.state_number,
+        "state_by": asdict(incident.state_by),
         "orders": list(incident.orders),
     }
 
@@ -128,6 +130,7 @@ def incident_from(item: Item) -> Incident:
     """Return the incident of an item; one of an older version has its position where its steps were counted."""
     more: Mapping[str, Any] = json.loads(item["more"]) if "more" in item else {"position": item["steps_done"]}
     counts = more.get("counts", {})
+    changed_by = {"name": item["changed_by"], "source": more.get("source", Source.API), "place": more.get("place", "")}
     return Incident(
         id=IncidentId(item["id"]),
         group=GroupId(item["group"]),
@@ -164,6 +167,8 @@ def incident_from(item: Item) -> Incident:
         comment=item["comment"],
         said=more.get("said", ""),
         standing=more.get("standing", 0),
+        state_number=more.get("state_number", more.get("standing", 0)),
+        state_by=_actor(more.get("state_by", changed_by)),
         orders=tuple(more.get("orders", ())),
         version=item["version"],
     )
@@ -188,6 +193,10 @@ def _terms(data: Mapping[str, Any]) -> Terms:
         reopens=data["reopens"],
         fallback=tuple(data["fallback"]),
     )
+
+
+def _actor(data: Mapping[str, Any]) -> Actor:
+    return Actor(data["name"], Source(data["source"]), data["place"])
 
 
 def _text(instant: datetime | None) -> str | None:
