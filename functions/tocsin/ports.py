@@ -124,7 +124,7 @@ class Groups(Protocol):
         ...
 
     def postpone(self, entry: OutboxEntry, *, retry_at: datetime) -> None:
-        """Have an entry that was published, and is not confirmed, published again then."""
+        """Have an entry that was published, and is held back, published again then."""
         ...
 
     def confirm(self, entry: OutboxEntry) -> None:
@@ -149,7 +149,8 @@ class OutboxKind(StrEnum):
 class OutboxEntry:
     """Something decided that the world must be told: a notification (by id), or an escalation (by incident) to start.
 
-    A notification stays until its integration has confirmed it; at `retry_at` the same bytes are published again.
+    A notification stays until its integration has confirmed it; at `retry_at` the same bytes are published again. Where
+    a rate limit has held it back, `held_until` is when it was to be tried again last.
     """
 
     group: GroupId
@@ -171,6 +172,7 @@ class Incidents(Protocol):
         """Write under the version that was read. Raises ConflictError."""
         ...
 
+    held_until: datetime | None = None
     def escalate(
         self, incident: Incident, receivers: Mapping[str, int], *, starts: bool = False, now: datetime
     ) -> None:

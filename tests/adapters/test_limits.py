@@ -106,9 +106,10 @@ def test_what_was_published_and_is_not_confirmed_is_postponed(store: Store) -> N
     world.advance(minutes=2)
     (group,) = store.active_groups()
     (entry,) = store.load_outbox(group)
+    assert entry.held_until is None
     later = world.now + 7 * MINUTE
     store.postpone(entry, retry_at=later)
-    assert [each.retry_at for each in store.load_outbox(group)] == [later]
+    assert [(each.retry_at, each.held_until) for each in store.load_outbox(group)] == [(later, later)]
     store.confirm(entry)
     store.postpone(entry, retry_at=later + MINUTE)
     assert store.load_outbox(group) == []

@@ -21,6 +21,7 @@ from tocsin.core.configuration import Configuration
 from tocsin.core.notifications import Notification, Reason
 from tocsin.core.rate_limits import RateLimit, is_exempt
 from tocsin.core.receivers import IntegrationKey
+from tocsin.core.routing import RouteSpec
 from tocsin.pipeline.held_back import HELD_BACK
 
 LIMIT = RateLimit(2, MINUTE)
@@ -166,6 +167,36 @@ def test_what_cannot_be_read_leaves_the_digest_as_it_is() -> None:
     store.blind = True
     world.advance(minutes=5)
     assert (len(digests(world)), len(digests(world, Status.RESOLVED))) == (1, 0)
+
+
+def test_what_is_held_for_days_is_told_however_rare_repeats_are() -> None:
+    names, limit = [f"Rule{number:02}" for number in range(27)], RateLimit(1, 60 * MINUTE)
+    route = RouteSpec(receiver="team", group_by=("alertname",), repeat_interval=timedelta(days=9))
+    rules = [rule(name, severity="warning") for name in names]
+    world = World(
+        configuration(*rules, route=route, receivers=[limited(receiver("team"), limit)]), tick=timedelta(minutes=20)
+    )
+    for name in names:
+        world.metric_goes_bad(name)
+    world.advance(hours=34)
+    assert sorted(told(world)) == names
+    for name in names:
+        world.metric_recovers(name)
+    world.advance(hours=34)
+    assert sorted(told(world, Status.RESOLVED)) == names
+    assert "NotificationsGivenUp" not in world.log.counts
+    assert world.store.load_held(TEAM, now=world.now) == []
+
+
+def test_who_fails_once_there_is_room_is_given_up_as_any_other() -> None:
+    world = storm(["warning"] * 3, limit=RateLimit(1, 60 * MINUTE), tick=timedelta(minutes=10))
+    world.advance(minutes=30)
+    for number in range(3):
+        world.metric_recovers(f"Rule{number:02}")
+    world.receiver_fails("team", retryable=True)
+    world.advance(hours=40)
+    assert world.log.counts["NotificationsGivenUp"] > 0
+    assert world.store.active_groups() == []
 
 
 # Whatever happens

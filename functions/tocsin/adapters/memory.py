@@ -175,7 +175,7 @@ class MemoryStore:
         kept = outbox.get((entry.seq, entry.integration))
         if kept is not None and kept.is_published:
             self.writes += 1
-            outbox[entry.seq, entry.integration] = replace(kept, retry_at=retry_at)
+            outbox[entry.seq, entry.integration] = replace(kept, retry_at=retry_at, held_until=retry_at)
 
     def confirm(self, entry: OutboxEntry) -> None:
         self.writes += 1

@@ -42,6 +42,7 @@ ATTEMPTS = 5
 LEAST_RETRY_AFTER = timedelta(seconds=75)
 # Whatever the group's interval: a receiver that works again should not wait for hours.
 MOST_RETRY_AFTER = timedelta(minutes=5)
+# What a rate limit holds back has not been tried: that time does not count.
 RETRIED_FOR = timedelta(hours=24)
 
 
@@ -208,7 +209,7 @@ def _send(world: Dispatcher, entry: OutboxEntry, *, is_newest: bool, now: dateti
     if entry.kind is OutboxKind.ESCALATION:
         world.escalations.start(*read_execution_name(entry.subject))
         world.groups.confirm(entry)
-    elif now - entry.decided_at >= RETRIED_FOR:
+    elif now - (entry.held_until or entry.decided_at) >= RETRIED_FOR:
         _give_up(world, entry)
     elif not entry.is_published:
         _publish(world, entry, now=now)

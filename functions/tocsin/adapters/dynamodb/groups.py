@@ -180,12 +180,13 @@ class DynamoGroups:
     def postpone(self, entry: OutboxEntry, *, retry_at: datetime) -> None:
         condition = Condition(
             "#published = :yes",
-            {"#published": "published", "#due_at": "due_at", "#retry_at": "retry_at"},
+            {"#published": "published", "#due_at": "due_at", "#retry_at": "retry_at", "#held_until": "held_until"},
             {":yes": True, ":due": epoch(retry_at), ":retry": format_time(retry_at)},
         )
         key = _outbox_key(entry.seq, entry.integration)
         with contextlib.suppress(ConflictError):  # it is confirmed meanwhile
-            self._table.update(partition(entry.group), key, "SET #due_at = :due, #retry_at = :retry", condition)
+            expression = "SET #due_at = :due, #retry_at = :retry, #held_until = :retry"
+            self._table.update(partition(entry.group), key, expression, condition)
 
     def confirm(self, entry: OutboxEntry) -> None:
         self._table.delete(partition(entry.group), _outbox_key(entry.seq, entry.integration))
@@ -452,6 +453,7 @@ def _outbox_entry(group: GroupId, item: Item) -> OutboxEntry:
         decided_at=parse_time(item["decided_at"]),
         retry_at=parse_time(item["retry_at"]),
         is_published=item["published"],
+        held_until=parse_time(item["held_until"]) if "held_until" in item else None,
     )
 
 
