@@ -368,8 +368,12 @@ def test_what_nobody_can_acknowledge_climbs_whatever_people_try():
     assert opened == START + MINUTE, "an immediate policy does not wait for group_wait"
     for verb in (Verb.ACKNOWLEDGE, Verb.SNOOZE, Verb.SUPPRESS, Verb.REASSIGN):
         assert world.act(verb, by="ann", minutes=60, to="bob").refusal is Refusal.NOT_ACKNOWLEDGEABLE
+    assert world.act(Verb.RESOLVE, by="ann").refusal is Refusal.NOT_RESOLVABLE
     world.advance(hours=2)
     assert [page.receiver for page in world.pages] == ["team", "oncall", "second", "boss"]
+    world.metric_recovers("Down")
+    world.advance(minutes=1)
+    assert world.act(Verb.RESOLVE, by="ann", comment="the disk was replaced").refusal is None, "nothing fires in it"
 
 
 def test_who_it_is_handed_to_is_told_and_nobody_else():

@@ -160,14 +160,15 @@ def test_two_acknowledge_at_once_and_one_has_it() -> None:
     assert calls(both.world) == ["team"]
 
 
-def test_where_nobody_may_acknowledge_the_climb_goes_on_whatever_is_shown_there() -> None:
+def test_where_nobody_may_acknowledge_or_resolve_the_climb_goes_on_whatever_is_shown_there() -> None:
     both = line(escalation=replace(CLIMB, terms=Terms(is_acknowledgeable=False)))
     both.there.acknowledge(both.incident, by=ANN)
+    both.there.resolve(both.incident, by=ANN)
     both.there.deliver()
     both.world.advance(hours=1)
     assert both.world.incident().state is IncidentState.OPEN
     assert calls(both.world) == ["team", "second", "boss"]
-    assert both.statuses == [202, 202]
+    assert both.statuses == [202, 202, 202]
 
 
 def test_an_acknowledgement_there_times_out_here_and_the_next_one_counts() -> None:

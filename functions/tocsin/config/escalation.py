@@ -12,7 +12,7 @@ policies
   acknowledge_timeout     when an acknowledgement ends, and what still fires escalates again (it ends with the alerts)
   reminder                how long before that whoever has it is reminded
   reopen_on_new_alerts    new alerts in an acknowledged group let it escalate again (false)
-  acknowledgeable         false: nobody can acknowledge, snooze or silence it (true)
+  acknowledgeable         false: nobody can acknowledge, snooze or suppress it, or resolve what fires (true)
   immediate               true: its alerts do not wait for group_wait (false)
   fallback                receivers that are told where nobody is on call (the group's own)
 """

@@ -213,6 +213,7 @@ class Refusal(StrEnum):
     OVER = "already resolved"
     AGAIN = "that was done a moment ago"
     NOT_ACKNOWLEDGEABLE = "its escalation policy lets nobody acknowledge it"
+    NOT_RESOLVABLE = "its escalation policy lets nobody resolve it while something fires in it"
     NO_TIME = "the time is not in the future"
     NO_USER = "there is no such user"
     NO_WAY = "that user cannot be told: they have no way that works"
@@ -230,10 +231,14 @@ def acknowledge(incident: Incident, *, by: Actor, comment: str = "", now: dateti
     return _owned(_change(incident, Change.ACKNOWLEDGED, by, "Acknowledged", comment, now=now), by.name, now=now)
 
 
-def resolve(incident: Incident, *, by: Actor, comment: str = "", now: datetime) -> Incident | Refusal:
+def resolve(
+    incident: Incident, *, by: Actor, comment: str = "", is_firing: bool = False, now: datetime
+) -> Incident | Refusal:
     """Return the incident as a person closes it, or as its group ends; or why nothing changes."""
     if incident.is_over:
         return Refusal.OVER
+    if is_firing and not incident.terms.is_acknowledgeable:
+        return Refusal.NOT_RESOLVABLE
     return _closed(_change(incident, Change.RESOLVED, by, "Resolved", comment, now=now), IncidentState.RESOLVED)
 
 

@@ -244,7 +244,9 @@ def _decide(desk: Desk, incident: Incident, order: Order, *, now: datetime) -> I
         case Verb.ACKNOWLEDGE:
             return acknowledge(incident, by=by, comment=comment, now=now)
         case Verb.RESOLVE:
-            return resolve(incident, by=by, comment=comment, now=now)
+            # Only where it decides: most may be resolved whatever fires.
+            is_firing = not incident.terms.is_acknowledgeable and bool(_firing_in(desk, incident, now=now))
+            return resolve(incident, by=by, comment=comment, is_firing=is_firing, now=now)
         case Verb.SNOOZE:
             return snooze(incident, by=by, until=until, comment=comment, now=now)
         case Verb.SUPPRESS:
@@ -277,8 +279,7 @@ def _save(desk: Desk, before: Incident, after: Incident, order: Order, *, now: d
 
 def _silence(desk: Desk, incident: Incident, order: Order, *, now: datetime) -> None:
     """Silence exactly what fires in an incident's group; the same order again makes the same silence."""
-    state = desk.groups.load_group(incident.group, now=now)
-    firing = _firing(state, now=now) if state is not None else ()
+    firing = _firing_in(desk, incident, now=now)
     if not firing or order.until is None:
         return
     silence = Silence(
@@ -305,6 +306,11 @@ def _active_groups(desk: Desk, *, now: datetime) -> Iterator[tuple[GroupState, I
         if state is not None:
             incident = state.group.incident
             yield state, desk.incidents.load_incident(incident) if incident else None
+
+
+def _firing_in(desk: Desk, incident: Incident, *, now: datetime) -> tuple[Alert, ...]:
+    state = desk.groups.load_group(incident.group, now=now)
+    return _firing(state, now=now) if state is not None else ()
 
 
 def _firing(state: GroupState, *, now: datetime) -> tuple[Alert, ...]:
