@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,9 +12,22 @@ import pytest
 from dev.receivers import check_pagerduty, check_slack
 from tests.adapters.samples import SETTINGS, alert, broken, notification
 from tests.golden import assert_golden, assert_golden_json
-from tocsin.adapters import discord, mail, msteamsv2, opsgenie, pagerduty, plain, slack, sns_out, telegram, webhook
+from tocsin.adapters import (
+    discord,
+    mail,
+    msteamsv2,
+    opsgenie,
+    pagerduty,
+    plain,
+    slack,
+    slack_news,
+    sns_out,
+    telegram,
+    webhook,
+)
 from tocsin.adapters.http import encode
-from tocsin.core.notifications import Notification
+from tocsin.core.drills import is_drill
+from tocsin.core.notifications import Notification, Reason, Standing
 from tocsin.core.receivers import Kind
 
 OWN = "Something is wrong with {{ .CommonLabels.service }}"
@@ -62,6 +76,14 @@ def test_the_settings_own_texts_are_marked_too(kind: Kind, settings: dict[str, A
     assert not is_marked(kind, notification(kind, alert(), settings={**SETTINGS.get(kind, {}), **settings}))
 
 
+def test_what_somebody_did_about_a_drill_is_marked_in_the_thread() -> None:
+    acknowledged = Standing("acknowledged", "ann", "ann", said="Acknowledged by ann")
+    for given in (drill(Kind.SLACK), notification(Kind.SLACK, alert(), settings=SETTINGS.get(Kind.SLACK, {}))):
+        text = slack_news.news(replace(given, standing=acknowledged, reason=Reason.UPDATE))["text"]
+        assert "Acknowledged by ann" in text
+        assert text.startswith("DRILL: ") is is_drill(given)
+
+
 def test_what_cannot_be_rendered_is_marked_too() -> None:
     wrong: Any = {"summary": 5}
     given = notification(Kind.SLACK, alert(annotations=wrong, labels={"drill": "true"}))
@@ -73,6 +95,17 @@ def test_a_webhook_keeps_its_format_and_has_the_label() -> None:
     body = json.loads(webhook.render(drill(Kind.WEBHOOK)))
     assert body["commonLabels"]["drill"] == "true"
     assert "DRILL" not in json.dumps(body)
+
+
+def test_a_payload_of_one_s_own_can_be_marked() -> None:
+    own = {"payload": {"text": '{{ if eq .CommonLabels.drill "true" }}DRILL: {{ end }}{{ .CommonLabels.service }}'}}
+    for given, is_marked_there in (
+        (drill(Kind.WEBHOOK, **own), True),
+        (notification(Kind.WEBHOOK, alert(), settings={**SETTINGS.get(Kind.WEBHOOK, {}), **own}), False),
+    ):
+        text = json.loads(webhook.render(given))["text"]
+        assert text.startswith("DRILL: ") is is_marked_there, text
+        assert "could not" not in text
 
 
 def test_golden() -> None:

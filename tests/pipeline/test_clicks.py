@@ -49,17 +49,24 @@ class Broken:
         return getattr(self._target, name)
 
 
+class Unreadable(Broken):
+    """A store that knows of no group at this moment."""
+
+    def load_group(self, *_: Any, **__: Any) -> None:
+        raise StoreError("throttled")
+
+
 class Town:
     """A world with an incident, and somebody who does what is pressed."""
 
-    def __init__(self, **changes: Any) -> None:
+    def __init__(self, drill: str = "false", **changes: Any) -> None:
         told = configuration(
             rule("DiskFull"),
             receivers=[receiver("oncall"), receiver("boss")],
             policies=[policy((0, "oncall"), (30, "boss"), matchers=(equal("severity", "critical"),))],
         )
         self.world = World(replace(told, users={"ann": ANN}, **changes))
-        self.world.metric_goes_bad("DiskFull", instance="db-1")
+        self.world.metric_goes_bad("DiskFull", instance="db-1", drill=drill)
         self.world.advance(minutes=2)
         self.replies, self.receipts = Replies(), MemoryReceipts()
         self.pressed = 0
@@ -95,6 +102,27 @@ def test_an_acknowledgement_is_one_and_says_so() -> None:
     assert town.replies.said == [("https://hooks.slack.com/x", town.said)]
     assert town.said.startswith("DiskFull")
     assert f"({incident.id}): acknowledged by ann at " in town.said
+
+
+def test_what_is_said_of_a_drill_is_marked_until_something_is_for_real() -> None:
+    town = Town(drill="true")
+    town.do(Press.ACKNOWLEDGE)
+    assert town.said.startswith("DRILL: DiskFull")
+    town.do(Press.LIST)
+    assert f"• {town.world.incident().id} DRILL: DiskFull" in town.said
+    town.world.metric_goes_bad("DiskFull", instance="db-2")
+    town.world.advance(minutes=2)
+    for press in (Press.ACKNOWLEDGE, Press.LIST):
+        town.do(press)
+        assert "DiskFull" in town.said
+        assert "DRILL" not in town.said
+
+
+def test_whether_it_is_a_drill_is_not_worth_a_failure() -> None:
+    town = Town(drill="true")
+    performer = replace(town.performer, desk=replace(town.world.desk(), groups=Unreadable(town.world.store)))
+    assert run(performer, town.click(Press.ACKNOWLEDGE), now=town.world.now) is Outcome.DONE
+    assert town.said.startswith("DiskFull")
 
 
 def test_who_is_no_user_is_called_as_the_chat_does() -> None:

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from tests.cli.states import api_of, burning
 from tests.golden import assert_golden
+from tests.stories.configurations import configuration, policy, rule
+from tests.stories.world import World
 from tocsin.adapters.memory import FixedConfigurations, MemoryLog
 from tocsin.core.action_links import LinkSettings, Permit, Way, acknowledgement_of, sign
 from tocsin.core.incidents import Incident, IncidentState, Source
@@ -32,8 +34,8 @@ KEY, OLD = "k" * 43, "o" * 43
 class Links:
     """A world with an incident, its API, and links to it."""
 
-    def __init__(self) -> None:
-        self.world = burning()
+    def __init__(self, world: World | None = None) -> None:
+        self.world = world or burning()
         loaded = self.world.loaded
         configuration = replace(loaded.configuration, links=LinkSettings("secret:links#key"))
         self.text = f"{KEY} {OLD}"
@@ -93,6 +95,20 @@ def test_the_page_shows_the_incident_and_asks(links: Links) -> None:
     assert "Nobody has it yet" in said
     assert '<form method="post">' in response.text
     assert "<script" not in response.text
+
+
+def test_the_page_of_a_drill_says_so_and_only_that() -> None:
+    world = World(configuration(rule("DiskFull"), policies=[policy((0, "team"))]))
+    world.metric_goes_bad("DiskFull", instance="db-1", drill="true")
+    world.advance(minutes=2)
+    links = Links(world)
+    for method in ("GET", "POST"):
+        assert f"DRILL: {links.incident.title}" in texts(links.ask(method))
+    world.metric_goes_bad("DiskFull", instance="db-2")
+    world.advance(minutes=2)
+    said = texts(links.ask())
+    assert links.incident.title in said
+    assert "DRILL" not in said
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..core.alerts import Status
+from ..core.drills import marked
 from ..core.incidents import OVER, IncidentState
 from ..core.notifications import Notification, Reason
 from ..core.wording import clip, facts, firing, one_line, title, why
@@ -49,7 +50,7 @@ def standing_blocks(notification: Notification) -> list[dict[str, Any]]:
 
 def news(notification: Notification) -> Mapping[str, Any]:
     """Return the message for the thread: what is new, in a few lines."""
-    text = standing_lines(notification) if notification.reason is Reason.UPDATE else ""
+    text = marked(notification, standing_lines(notification)) if notification.reason is Reason.UPDATE else ""
     if not text:
         now = notification.created_at
         headlines = (one_line(facts(alert, now=now).headline) for alert in firing(notification)[:HEADLINES])

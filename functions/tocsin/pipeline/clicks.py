@@ -12,13 +12,15 @@ from enum import StrEnum
 
 from ..core.clicks import Click, Press
 from ..core.configuration import Configuration
+from ..core.drills import are_drills, mark
 from ..core.incidents import Actor, IncidentId, Source
 from ..core.oncall import HORIZON, in_force, shift_at
 from ..core.wording import clip, one_line, plural, time_text
 from ..errors import ConflictError, DeliveryError, StoreError
 from ..ports import Configurations, Overrides, Receipt, Receipts, Replies
 from . import incidents
-from .incidents import Desk, Order, Verb
+from .drills import marked
+from .incidents import Desk, ListedIncident, Order, Verb
 
 # As long as the function may run, and longer than a click may come again.
 IN_HAND, KEPT_FOR = timedelta(seconds=60), timedelta(days=2)
@@ -120,7 +122,8 @@ def _act(world: Performer, click: Click, configuration: Configuration, *, now: d
         return _Done(Outcome.UNCHANGED, f"There is no incident {button.incident} any more.")
     outcome = Outcome.UNCHANGED if acted.refusal else Outcome.DONE
     title, said = (configuration.redaction.text(each) for each in (one_line(acted.incident.title), acted.sentence))
-    return _Done(outcome, f"{clip(title, 200)} ({acted.incident.id}): {said}.")
+    shown = marked(world.desk.groups, acted.incident, clip(title, 200), now=now)
+    return _Done(outcome, f"{shown} ({acted.incident.id}): {said}.")
 
 
 def who(click: Click, configuration: Configuration) -> Actor:
@@ -130,17 +133,21 @@ def who(click: Click, configuration: Configuration) -> Actor:
 
 
 def _listed(desk: Desk, configuration: Configuration, *, now: datetime) -> str:
-    found = [each.incident for each in incidents.list_incidents(desk, (), now=now) if not each.incident.is_over]
+    found = [each for each in incidents.list_incidents(desk, (), now=now) if not each.incident.is_over]
     if not found:
         return "No incident is open."
-    lines = [
-        f"• {each.id} {clip(configuration.redaction.text(one_line(each.title)), 150)}:"
-        f" {each.state.value}{f' by {each.owner}' if each.owner else ''}, since {time_text(each.opened_at)}"
-        for each in found[:LISTED]
-    ]
+    lines = [_line(each, configuration, now=now) for each in found[:LISTED]]
     if len(found) > LISTED:
         lines.append(f"… and {plural(len(found) - LISTED, 'more incident')}")
     return "\n".join([f"{plural(len(found), 'incident')} open", *lines])
+
+
+def _line(listed: ListedIncident, configuration: Configuration, *, now: datetime) -> str:
+    incident = listed.incident
+    title = clip(configuration.redaction.text(one_line(incident.title)), 150)
+    shown = mark(title) if are_drills(listed.alerts, now=now) else title
+    owner = f" by {incident.owner}" if incident.owner else ""
+    return f"• {incident.id} {shown}: {incident.state.value}{owner}, since {time_text(incident.opened_at)}"
 
 
 def _on_call(world: Performer, configuration: Configuration, *, now: datetime) -> str:

@@ -20,6 +20,7 @@ from ..core.redaction import Redaction
 from ..core.wording import time_text
 from ..errors import ConflictError, SecretError, StoreError
 from ..pipeline import incidents
+from ..pipeline.drills import marked
 from ..pipeline.incidents import Order, Verb
 from .http import Request, Response
 from .identities import Scope
@@ -89,7 +90,7 @@ def show(api: Api, request: Request, now: datetime) -> Response:
         return _refused(api, Refusal.FAILED, request, now)
     if incident is None:
         return _refused(api, Refusal.UNKNOWN, request, now)
-    return _answer(200, _page(incident, found))
+    return _answer(200, _page(api, incident, found, now))
 
 
 def head(api: Api, request: Request, now: datetime) -> Response:
@@ -112,7 +113,7 @@ def perform(api: Api, request: Request, now: datetime) -> Response:
         return _refused(api, Refusal.FAILED, request, now)
     if acted is None:
         return _refused(api, Refusal.UNKNOWN, request, now)
-    answer = _page(acted.incident, found)
+    answer = _page(api, acted.incident, found, now)
     if acted.refusal is None:
         api.desk.log.info(
             "incident_action",
@@ -148,12 +149,12 @@ def _visit(api: Api, request: Request, now: datetime) -> _Visit | Refusal:
     return _OF_FAULT[verdict] if isinstance(verdict, Fault) else _Visit(verdict, configuration.redaction)
 
 
-def _page(incident: Incident, visit: _Visit) -> Page:
+def _page(api: Api, incident: Incident, visit: _Visit, now: datetime) -> Page:
     heading, sentence, asks = _standing(incident)
     return Page(
         heading=heading,
         sentence=sentence,
-        title=visit.redaction.text(incident.title),
+        title=marked(api.desk.groups, incident, visit.redaction.text(incident.title), now=now),
         severity=incident.severity,
         state=incident.state.value,
         opened_at=incident.opened_at,
