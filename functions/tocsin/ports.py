@@ -161,6 +161,7 @@ class OutboxEntry:
     decided_at: datetime
     retry_at: datetime
     is_published: bool = False
+    held_until: datetime | None = None
 
 
 class Incidents(Protocol):
@@ -172,7 +173,6 @@ class Incidents(Protocol):
         """Write under the version that was read. Raises ConflictError."""
         ...
 
-    held_until: datetime | None = None
     def escalate(
         self, incident: Incident, receivers: Mapping[str, int], *, starts: bool = False, now: datetime
     ) -> None:
