@@ -91,6 +91,42 @@ def test_a_policy_that_is_gone_stays_until_an_alert_joins_that_takes_another():
     assert world.incident().policy == "security"
 
 
+@pytest.mark.parametrize("minute", [3, 8], ids=["long before", "a minute before the step is due"])
+def test_a_step_that_a_changed_policy_has_earlier_is_taken_on_time(minute: int):
+    world = world_of(EscalationPolicy("all", (Step(0 * MINUTE, ("desk",)), Step(HOUR, ("second",)))))
+    world.metric_goes_bad("Warn")
+    world.advance(minutes=minute)
+    steps = (Step(0 * MINUTE, ("desk",)), Step(10 * MINUTE, ("second",)), Step(20 * MINUTE, ("boss",)))
+    world.configure(configured(EscalationPolicy("all", steps)))
+    world.advance(hours=3)
+    assert told(world) == [(0, "desk"), (10, "second"), (20, "boss")]
+    assert said(world, Change.POLICY) == ["The policy all was changed: its steps ahead count from now on"]
+    assert world.escalations.executions == [(world.incident().id, 0), (world.incident().id, 1)]
+
+
+def test_a_step_that_a_changed_policy_has_later_needs_no_other_execution():
+    world = world_of(EscalationPolicy("all", (Step(0 * MINUTE, ("desk",)), Step(10 * MINUTE, ("second",)))))
+    world.metric_goes_bad("Warn")
+    world.advance(minutes=3)
+    steps = (Step(0 * MINUTE, ("desk",)), Step(HOUR, ("second",)))
+    world.configure(configured(EscalationPolicy("all", steps)))
+    world.advance(hours=3)
+    assert told(world) == [(0, "desk"), (60, "second")]
+    assert len(world.escalations.executions) == 1
+
+
+def test_an_earlier_reminder_comes_on_time():
+    steps = (Step(0 * MINUTE, ("desk",)),)
+    world = world_of(EscalationPolicy("all", steps, terms=Terms(ack_timeout=2 * HOUR, reminder=5 * MINUTE)))
+    world.metric_goes_bad("Warn")
+    world.advance(minutes=3)
+    world.acknowledge("ann")
+    terms = Terms(ack_timeout=2 * HOUR, reminder=HOUR)
+    world.configure(configured(EscalationPolicy("all", steps, terms=terms)))
+    world.advance(hours=1, minutes=5)
+    assert len(said(world, Change.REMINDED)) == 1
+
+
 def test_a_step_for_critical_alerts_is_taken_once_one_has_joined():
     graver = Step(15 * MINUTE, ("boss",), severities=("critical",))
     world = world_of(EscalationPolicy("all", (Step(0 * MINUTE, ("desk",)), graver)))

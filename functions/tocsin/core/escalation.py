@@ -98,6 +98,18 @@ def decide(incident: Incident | None, roster: Roster, *, climb: int, now: dateti
     return Decision(Action.WAIT if until else Action.STOP, why, until, changed, added)
 
 
+def hastened(incident: Incident, roster: Roster, *, now: datetime) -> Incident:
+    """Return the incident as its policy is now, with a new execution, where that has something to do earlier.
+
+    The execution that waits would ask too late; where none waits any more, a changed policy starts none.
+    """
+    after = _as_configured(incident, roster, now=now)
+    (_, awaited), (_, due) = _next(incident), _next(after)
+    if awaited is None or due is None or due >= awaited:
+        return incident
+    return replace(after, climb=incident.climb + 1)
+
+
 def _as_configured(incident: Incident, roster: Roster, *, now: datetime) -> Incident:
     """Return the incident with the steps and terms that its policy has now; one that is gone stays as it was."""
     policy = roster.policies.get(incident.policy)

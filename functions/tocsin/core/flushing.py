@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from .alerts import Alert, Status
 from .configuration import Compatibility, Configuration
 from .cooldowns import Cooldown, cooldown_of, count_held, is_held
-from .escalation import Roster, ways_to
+from .escalation import Roster, hastened, ways_to
 from .grouping import Flush, Group, GroupState
 from .incidents import (
     HELD,
@@ -100,7 +100,7 @@ def decide_flush(state: GroupState, incident: Incident | None, around: Surroundi
         opened=opened,
         closed=None if firing else _closed(incident, over.values(), now=now),
         changed=changed if changed != incident else None,
-        is_reopened=changed is not None and incident is not None and changed.climb != incident.climb,
+        climbs_anew=changed is not None and incident is not None and changed.climb != incident.climb,
         withheld=telling.withheld,
     )
 
@@ -140,8 +140,8 @@ def _changed(
 ) -> Incident | None:
     """Return the incident that is open as this look leaves it.
 
-    It is counted, as grave as the gravest that has fired, taken by the policy that stands first, and open again where
-    its quiet is over.
+    It is counted, as grave as the gravest that has fired, taken by the policy that stands first, open again where its
+    quiet is over, and climbs by what its changed policy has earlier.
     """
     if incident is None or incident.is_over:
         return None
@@ -160,7 +160,7 @@ def _changed(
         is_over = incident.until is None or incident.until <= now
         why = "its silence has ended" if is_over else "what fires is not all silenced"
         return reopen(changed, why, now=now)
-    return changed
+    return hastened(changed, around.roster, now=now)
 
 
 def _is_silenced(state: GroupState, firing: list[Fingerprint], incident: Incident, *, now: datetime) -> bool:

@@ -67,7 +67,7 @@ class GroupState:
 class Flush:
     """What a look at a group decided; everything but the sending is one transaction.
 
-    An incident is opened, closed, or changed: counted, or reopened, which starts a state machine for it.
+    An incident is opened, closed, or changed: counted, or climbing anew, which starts a state machine for it.
     """
 
     group: Group
@@ -77,7 +77,7 @@ class Flush:
     opened: Incident | None = None
     closed: Incident | None = None
     changed: Incident | None = None
-    is_reopened: bool = False
+    climbs_anew: bool = False
     withheld: Mapping[IntegrationKey, Reason] = field(default_factory=dict)
 
     @property
@@ -88,7 +88,7 @@ class Flush:
     @property
     def climbing(self) -> Incident | None:
         """Return the incident whose state machine is to be started."""
-        return self.opened or (self.changed if self.is_reopened else None)
+        return self.opened or (self.changed if self.climbs_anew else None)
 
 
 def first_flush_at(route: Route, alert: Alert, now: datetime, *, is_immediate: bool = False) -> datetime:

@@ -302,8 +302,8 @@ def _report(world: Dispatcher, flush: Flush, incident: Incident | None) -> None:
             world.log.count("ValuesRedacted", notification.redacted)
     for key, reason in flush.withheld.items():
         world.log.info("notification_withheld", integration=key, reason=reason.value)
-    reopened = flush.changed if flush.is_reopened else None
-    changes = {"incident_opened": flush.opened, "incident_closed": flush.closed, "incident_reopened": reopened}
+    anew = flush.changed if flush.climbs_anew else None
+    changes = {"incident_opened": flush.opened, "incident_closed": flush.closed, "incident_climbs_anew": anew}
     for change, which in changes.items():
         if which is not None:
             world.log.info(change, incident=which.id, title=which.title, policy=which.policy)
