@@ -686,6 +686,22 @@ def test_each_api_is_throttled_and_its_log_has_no_header(name: str) -> None:
     assert "header" not in stage["AccessLogSettings"]["Format"].lower()
 
 
+def test_a_flood_where_anybody_may_knock_leaves_room_for_who_is_known() -> None:
+    paths = _of_type("AWS::ApiGatewayV2::Api")["HttpApi"]["Body"]["paths"]
+    methods = {"x-amazon-apigateway-any-method": "ANY"}
+    doors = {
+        f"{methods.get(method, method.upper())} {path}"
+        for path, each in paths.items()
+        for method, asked in each.items()
+        if asked["security"] == [{"NONE": []}]
+    }
+    (stage,) = (each for name, each in _of_type("AWS::ApiGatewayV2::Stage").items() if not name.startswith("Client"))
+    assert stage["RouteSettings"].keys() == doors
+    limits = stage["RouteSettings"].values()
+    assert sum(each["ThrottlingRateLimit"] for each in limits) < stage["DefaultRouteSettings"]["ThrottlingRateLimit"]
+    assert all(each["ThrottlingBurstLimit"] < stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] for each in limits)
+
+
 def test_only_the_topic_that_is_named_may_call_the_function() -> None:
     permission = _plain(RESOURCES["AmpPermission"])
     assert permission["Condition"] == _plain(RESOURCES["AmpSubscription"])["Condition"] == "HasAmpTopic"

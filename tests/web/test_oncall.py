@@ -87,7 +87,7 @@ def test_one_schedule_is_shown_between_two_times(world: World) -> None:
 
 def test_an_override_is_made_shown_in_force_and_taken_back(world: World) -> None:
     wanted = {"user": "cy", "from": at(world, hours=1), "until": at(world, hours=9), "comment": "a\nwedding"}
-    made = post(world, "/primary/overrides", wanted, caller="bob").value
+    made = post(world, "/primary/overrides", {**wanted, "by": "bob"}, caller="ann").value
     assert made == {**made, **wanted, "by": "bob", "comment": "a wedding", "made_at": at(world)}
     assert [whose(world, hours=hours) for hours in (0, 1, 8, 9)] == ["ann", "cy", "cy", "ann"]
     assert whose(world, "mondays", hours=2) is None
@@ -96,7 +96,8 @@ def test_an_override_is_made_shown_in_force_and_taken_back(world: World) -> None
     assert (removed.status, removed.value) == (200, made)
     assert whose(world, hours=2) == "ann"
     assert ask(world, "DELETE", f"{PATH}/primary/overrides/{made['id']}", **api(world)).status == 404
-    assert [each["user"] for each in world.log.events("override_added")] == ["cy"]
+    (said,) = world.log.events("override_added")
+    assert (said["user"], said["by"], said["caller"]) == ("cy", "bob", "ann")
     assert [each["by"] for each in world.log.events("override_removed")] == ["ann"]
 
 

@@ -135,12 +135,25 @@ def test_what_is_not_understood_is_refused(world: World, message: str) -> None:
     with pytest.raises(EventError, match=r"the message|not an alert manager's|names no alert"):
         take(world, message)
     assert world.store.writes == 0
+    assert refused(world) == [("topic", "malformed", 400)]
 
 
 def test_what_is_not_accepted_is_refused_beside_what_is(world: World) -> None:
     with pytest.raises(Refused, match="at least one label pair required"):
         take(world, json.dumps({"alerts": [{"labels": {}}, {"labels": {"alertname": "Good"}}]}))
     assert stored(world).name == "Good"
+    assert refused(world) == [("topic", "not valid", 400)]
+    assert world.log.counts["RequestsRefused"] == 1
+
+
+def test_what_is_too_much_is_refused_by_that_name(world: World) -> None:
+    with pytest.raises(Refused, match="at most 2000"):
+        take(world, json.dumps({"alerts": [{"labels": {"alertname": f"A{number}"}} for number in range(2001)]}))
+    assert refused(world) == [("topic", "too large", 413)]
+
+
+def refused(world: World) -> list[tuple[object, ...]]:
+    return [(each["path"], each["reason"], each["status"]) for each in world.log.events("request_refused")]
 
 
 @pytest.mark.parametrize(

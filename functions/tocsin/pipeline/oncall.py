@@ -50,11 +50,12 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Who says so, why, and when."""
+    """Who says so, why, and when; `caller` is who has shown that they are."""
 
     by: str
     comment: str
     at: datetime
+    caller: str = ""
 
 
 def override(
@@ -114,7 +115,8 @@ def _add(rota: Rota, schedule: str, overrides: tuple[Override, ...], change: Cha
     )
     rota.overrides.add_overrides(made, now=change.at)
     for each in made:
-        rota.log.info("override_added", schedule=schedule, override=each.id, user=each.user, by=change.by)
+        fields = {"schedule": schedule, "override": each.id, "user": each.user}
+        rota.log.info("override_added", by=change.by, caller=change.caller, **fields)
     return made
 
 

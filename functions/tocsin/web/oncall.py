@@ -147,7 +147,7 @@ def _change(values: Mapping[str, Any], request: Request, now: datetime) -> Chang
     by = text_of(values, "by", NAME_LENGTH) or _caller(request)
     if not by:
         raise Refused(400, "`by` is missing from the body: who says so?")
-    return Change(by, text_of(values, "comment", COMMENT_LENGTH), now)
+    return Change(by, text_of(values, "comment", COMMENT_LENGTH), now, _caller(request))
 
 
 def _caller(request: Request) -> str:

@@ -21,10 +21,14 @@ from typing import Any
 from ..core.json_text import read_json
 from ..core.merging import Posted
 from ..errors import EventError
+from .audit import Refusal, note_refusal
+from .http import Refused, Response
 from .reading import parse_instant
 from .receiving import FORWARDED_HOLD, forwarded, take
 from .serving import Api
 
+# What stands in the log where a request's path would.
+PATH = "topic"
 # 2026-11-20 03:00:00.123456789 +0000 UTC m=+0.5: the offset counts, the zone's name and the monotonic clock don't.
 _GO_TIME = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?) ([+-]\d\d)(\d\d)(?: .*)?")
 _FIRING, _RESOLVED = "Alerts Firing:", "Alerts Resolved:"
@@ -39,8 +43,15 @@ def is_topic_event(event: Any) -> bool:
 
 def take_topic_event(api: Api, event: Mapping[str, Any], *, now: datetime) -> dict[str, int]:
     """Take the alerts of an event. Raises EventError where it is not understood, Refused for what is not accepted."""
-    posted = [alert for record in event["Records"] for alert in _alerts_of(record, now)]
-    take(api, posted, now=now, hold=FORWARDED_HOLD)
+    try:
+        posted = [alert for record in event["Records"] for alert in _alerts_of(record, now)]
+        take(api, posted, now=now, hold=FORWARDED_HOLD)
+    except EventError:
+        note_refusal(api.desk.log, Response(400, reason=Refusal.MALFORMED.value), path=PATH)
+        raise
+    except Refused as error:
+        note_refusal(api.desk.log, error.response, path=PATH)
+        raise
     return {"alerts": len(posted)}
 
 
