@@ -9,7 +9,8 @@ with Workspace(token="xoxb-1", signing_secret="…", channels=("#ops",)) as slac
     slack.events                        # what people saw, in order: posted, edited, replied
 
 Its rules are Slack's: the token, blocks and their limits (receivers_slack.py), channels that exist, messages that can
-be edited, one message a second for each channel, response_urls that take five answers in half an hour.
+be edited, one message a second for each channel, fifty edits a minute for all of an app (tier 3), response_urls that
+take five answers in half an hour.
 
 Sources: https://docs.slack.dev/reference/methods/chat.postMessage, .../chat.update
 https://docs.slack.dev/apis/web-api/rate-limits, https://docs.slack.dev/interactivity/handling-user-interaction
@@ -21,10 +22,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
 import threading
 import time
 import urllib.error
 import urllib.request
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -37,6 +40,8 @@ from dev.receivers_slack import Refusal, check_slack_app
 
 ANSWERS, ANSWER_SECONDS = 5, 30 * 60
 SECONDS_A_MESSAGE = 1.0
+EDITS_A_MINUTE = 50
+_MINUTE = 60.0
 _TEAM = {"id": "T0TOCSIN", "domain": "tocsin"}
 
 
@@ -164,6 +169,7 @@ class Workspace:
         signing_secret: str = "local-signing-secret",
         channels: tuple[str, ...] = (),
         seconds_a_message: float = SECONDS_A_MESSAGE,
+        edits_a_minute: int = EDITS_A_MINUTE,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.token, self.signing_secret = token, signing_secret
@@ -172,7 +178,9 @@ class Workspace:
         self._channels, self._clock, self._seconds = channels, clock, seconds_a_message
         self._messages: dict[tuple[str, str], Message] = {}
         self._events: list[Event] = []
+        self._edits_a_minute = edits_a_minute
         self._posted_at: dict[str, float] = {}
+        self._edited_at: deque[float] = deque()
         self._replies: dict[str, tuple[float, int]] = {}
         self._lock = threading.Lock()
         self._server: ThreadingHTTPServer | None = None
@@ -265,7 +273,7 @@ class Workspace:
                 self.refusals.extend(map(str, refusals))
                 said = {"ok": False, "error": refusals[0].code}
                 if refusals[0].code == "ratelimited":
-                    return 429, {"Retry-After": "1"}, json.dumps(said)
+                    return 429, {"Retry-After": str(self._wait_seconds(method, payload))}, json.dumps(said)
                 return 200, {}, json.dumps({**said, "response_metadata": {"messages": [str(r) for r in refusals]}})
             message = self._post(payload) if method == "chat.postMessage" else self._edit(payload)
         return 200, {}, json.dumps({"ok": True, "channel": message.channel, "ts": message.ts})
@@ -283,9 +291,20 @@ class Workspace:
             yield Refusal("message_not_found", f"ts: {payload.get('ts')}")
         if payload.get("thread_ts") and (channel, payload["thread_ts"]) not in self._messages:
             yield Refusal("thread_not_found", f"thread_ts: {payload['thread_ts']}")
-        now = self._clock()
-        if method == "chat.postMessage" and now - self._posted_at.get(channel, -1e9) < self._seconds:
+        if self._wait_seconds(method, payload):
             yield Refusal("ratelimited", f"channel: {payload['channel']}")
+
+    def _wait_seconds(self, method: str, payload: Mapping[str, Any]) -> int:
+        """Return after how many whole seconds a method may be asked again; 0 where it may be now."""
+        now, left = self._clock(), 0.0
+        if method == "chat.postMessage":
+            left = self._posted_at.get(_id(payload["channel"]), -1e9) + self._seconds - now
+        else:
+            while self._edited_at and self._edited_at[0] <= now - _MINUTE:
+                self._edited_at.popleft()
+            if len(self._edited_at) >= self._edits_a_minute:
+                left = self._edited_at[0] + _MINUTE - now
+        return max(0, math.ceil(left))
 
     def _post(self, payload: Mapping[str, Any]) -> Message:
         channel, now = _id(payload["channel"]), self._clock()
@@ -302,6 +321,7 @@ class Workspace:
 
     def _edit(self, payload: Mapping[str, Any]) -> Message:
         message = self._messages[_id(payload["channel"]), payload["ts"]]
+        self._edited_at.append(self._clock())
         message.content, message.edits = dict(payload), message.edits + 1
         self._note("edited", message)
         return message
