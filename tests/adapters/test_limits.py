@@ -94,6 +94,8 @@ def test_what_nobody_has_held_anew_for_long_is_gone(store: Store) -> None:
     assert forgotten_at > LIMIT.next_try("f" * 32, NOW)
     assert len(store.load_held(key(), now=forgotten_at - timedelta(seconds=1))) == 1
     assert list(store.load_held(key(), now=forgotten_at)) == []
+    store.hold(told(1), LIMIT, now=forgotten_at)
+    assert [each.since for each in store.load_held(key(), now=forgotten_at)] == [LIMIT.window(forgotten_at)]
 
 
 # What is held is published again when it may have a place

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from tests.adapters.stores import DynamoStore
@@ -25,7 +26,9 @@ from tests.adapters.test_store_contract import (
     silence,
     told,
 )
-from tocsin.adapters.dynamodb import DynamoSnapshots
+from tocsin import ports
+from tocsin.adapters import dynamodb
+from tocsin.adapters.dynamodb import DynamoCounters, DynamoPaces, DynamoReceipts, DynamoSnapshots
 from tocsin.core.cooldowns import Cooldown
 from tocsin.core.grouping import Flush
 from tocsin.core.rate_limits import RateLimit
@@ -182,7 +185,39 @@ OPERATIONS: Mapping[str, Operation] = {
         lambda store, _: _snapshots(store).load_files(), lambda store: _snapshots(store).save_files(FILES, "digest")
     ),
     "save_files": Operation(lambda store, _: _snapshots(store).save_files(FILES, "digest")),
+    "begin": Operation(lambda store, _: _receipts(store).begin("press", until=NOW + MINUTE, now=NOW)),
+    "begin, somebody else has it": Operation(
+        lambda store, _: _receipts(store).begin("press", until=NOW + MINUTE, now=NOW),
+        lambda store: _receipts(store).begin("press", until=NOW + SECOND, now=NOW),
+    ),
+    "finish": Operation(
+        lambda store, _: _receipts(store).finish("press", keep_until=NOW + DAY),
+        lambda store: _receipts(store).begin("press", until=NOW + MINUTE, now=NOW),
+    ),
+    "drop": Operation(
+        lambda store, _: _receipts(store).drop("press", until=NOW + MINUTE),
+        lambda store: _receipts(store).begin("press", until=NOW + MINUTE, now=NOW),
+    ),
+    "save_alias": Operation(lambda store, _: _receipts(store).save_alias("Q1", "in-1", keep_until=NOW + DAY)),
+    "load_alias": Operation(
+        lambda store, _: _receipts(store).load_alias("Q1", now=NOW),
+        lambda store: _receipts(store).save_alias("Q1", "in-1", keep_until=NOW + DAY),
+    ),
+    "add": Operation(
+        lambda store, _: DynamoCounters(store.table).add("ann", 2, expires_at=NOW + MINUTE),
+        lambda store: DynamoCounters(store.table).add("ann", 1, expires_at=NOW + MINUTE),
+    ),
+    "reserve": Operation(lambda store, _: _reserve(store)),
+    "reserve, behind another": Operation(lambda store, _: _reserve(store), lambda store: _reserve(store)),
 }
+
+
+def _receipts(store: DynamoStore) -> DynamoReceipts:
+    return DynamoReceipts(store.table)
+
+
+def _reserve(store: DynamoStore) -> datetime | None:
+    return DynamoPaces(store.table).reserve("C1", every=SECOND, within=MINUTE, now=NOW)
 
 
 def _record() -> RuleRecord:
@@ -191,8 +226,12 @@ def _record() -> RuleRecord:
 
 def ports_methods() -> set[str]:
     """Return the names of all methods that the store's ports have."""
-    from tocsin import ports
+    stores = [port for port in vars(ports).values() if isinstance(port, type) and _is_of_the_table(port)]
+    return {name for port in stores for name in vars(port) if not name.startswith("_")}
 
-    stores = (ports.Rules, ports.Groups, ports.Incidents, ports.Inhibitors, ports.Silences, ports.Ingested)
-    more = (ports.Deliveries, ports.Threads, ports.Overrides, ports.Limits)
-    return {name for port in (*stores, *more) for name in vars(port) if not name.startswith("_")}
+
+def _is_of_the_table(port: type) -> bool:
+    """Say whether an adapter of the table has all that a port asks for; a port that has none is no port."""
+    asked = {name for name in vars(port) if not name.startswith("_")}
+    adapters = [each for each in vars(dynamodb).values() if isinstance(each, type)]
+    return getattr(port, "_is_protocol", False) and any(asked and asked <= {*dir(each)} for each in adapters)

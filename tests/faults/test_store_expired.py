@@ -29,16 +29,18 @@ from tests.adapters.test_store_contract import (
     told,
 )
 from tests.faults.dynamo import FaultyDynamo, faulty_dynamodb
+from tests.faults.operations import LIMIT, OPERATIONS
+from tests.faults.test_store_faults import undisturbed
 from tests.stories.configurations import configuration, policy, receiver, rule
 from tests.stories.world import World
-from tocsin.adapters.dynamodb import DynamoCounters
+from tocsin.adapters.dynamodb import DynamoPaces, DynamoReceipts
 from tocsin.core.cooldowns import Cooldown
 from tocsin.core.grouping import Flush
 from tocsin.core.incidents import SYSTEM, Actor, Change, IncidentState, Refusal, acknowledge, add, resolve
 from tocsin.core.notifications import Sent
 from tocsin.errors import ConflictError
 from tocsin.pipeline import dispatch
-from tocsin.ports import Claim, DeliveryState, RuleRecord, SilenceChange, Thread
+from tocsin.ports import Claim, DeliveryState, Receipt, RuleRecord, SilenceChange, Thread
 
 YEARS = NOW + 400 * DAY
 
@@ -171,6 +173,34 @@ def ingested_item(store: DynamoStore) -> None:
     assert store.save_ingested([ingested(ends=500 * DAY)], now=YEARS)[0].version == 1
 
 
+def receipt(store: DynamoStore) -> None:
+    receipts = DynamoReceipts(store.table)
+    for name in ("in hand", "done"):
+        assert receipts.begin(name, until=NOW + MINUTE, now=NOW) is Receipt.GRANTED
+    receipts.finish("done", keep_until=NOW + DAY)
+    for name in ("in hand", "done"):
+        assert receipts.begin(name, until=YEARS + MINUTE, now=YEARS) is Receipt.GRANTED
+
+
+def alias(store: DynamoStore) -> None:
+    receipts = DynamoReceipts(store.table)
+    receipts.save_alias("Q1", "in-1", keep_until=NOW + DAY)
+    assert receipts.load_alias("Q1", now=YEARS) is None
+
+
+def pace(store: DynamoStore) -> None:
+    for now in (NOW, YEARS):
+        assert DynamoPaces(store.table).reserve("C1", every=DAY, within=MINUTE, now=now) == now
+
+
+def limit_held(store: DynamoStore) -> None:
+    store.hold(notification(), LIMIT, now=NOW)
+    assert store.load_held(notification().key, now=YEARS) == []
+    store.hold(notification(), LIMIT, now=YEARS)
+    (held,) = store.load_held(notification().key, now=YEARS)
+    assert held.since == LIMIT.window(YEARS)
+
+
 KINDS: dict[str, Callable[[DynamoStore], None]] = {
     "rules": rules_record,
     "group head": group_head,
@@ -187,6 +217,11 @@ KINDS: dict[str, Callable[[DynamoStore], None]] = {
     "oncall": override_item,
     "ingested": ingested_item,
     "rate": lambda store: None,  # its key names its minute: another minute has another
+    "limit window": lambda store: None,  # so does this, its window
+    "limit held": limit_held,
+    "receipt": receipt,
+    "alias": alias,
+    "pace": pace,
 }
 
 
@@ -199,7 +234,7 @@ def kind_of(item: dict[str, Any]) -> str:
     partition, sk = item["pk"]["S"].partition("#")[0], item["sk"]["S"]
     if partition == "delivery":
         return "delivery log" if "id" in item else "delivery"
-    if partition in ("group", "incident", "notification"):
+    if partition in ("group", "incident", "notification", "limit"):
         dropped = ", dropped" if sk.startswith("alert#") and "alert" not in item else ""
         return f"{partition} {sk.partition('#')[0]}{dropped}"
     return partition
@@ -220,11 +255,9 @@ def test_every_kind_of_item_that_expires_has_a_test(store):
     store.claim(notification(), now=NOW)
     store.record(notification(), DeliveryState.DELIVERED, "ok", now=NOW)
     store.save_inhibitors([alert(ended=True)], now=NOW)
-    store.save_silences([SilenceChange(silence())])
-    store.add_overrides([override()], now=NOW)
-    store.save_ingested([ingested()], now=NOW)
-    DynamoCounters(store.table).add("counter", 1, expires_at=NOW)
     items = store.client.scan(TableName=store.table_name)["Items"]
+    # Everything else that is ever written: each method of each port of the table is there.
+    items += [item for name in OPERATIONS for item in undisturbed(name).items.values()]
     assert {kind_of(item) for item in items if "expires_at" in item} == set(KINDS)
 
 

@@ -64,6 +64,7 @@ def undisturbed(name: str) -> Undisturbed:
 
 
 def test_every_method_of_the_stores_ports_is_tried():
+    assert {"tell", "take", "load_thread", "begin", "add", "reserve"} <= ports_methods()
     assert ports_methods() - {name.partition(",")[0] for name in OPERATIONS} == set()
 
 
@@ -91,7 +92,8 @@ def test_what_fails_is_heard_of_changes_nothing_and_can_be_done_again(dynamo, na
 @pytest.mark.parametrize(
     "name",
     [name for name in OPERATIONS if name.startswith(("save", "tell", "commit"))]
-    + ["mark_published", "postpone", "confirm", "escalate", "claim", "record", "take", "hold"],
+    + ["mark_published", "postpone", "confirm", "escalate", "claim", "record", "take", "hold"]
+    + ["begin", "finish", "drop", "reserve", "reserve, behind another"],
 )
 def test_a_write_whose_answer_is_lost_is_known_as_ones_own_when_it_is_tried_again(dynamo, name):
     operation, expected = OPERATIONS[name], undisturbed(name)

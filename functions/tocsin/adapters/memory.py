@@ -304,7 +304,8 @@ class MemoryStore:
     def hold(self, notification: Notification, limit: RateLimit, *, now: datetime) -> None:
         self.writes += 1
         key = (notification.key, notification.group)
-        since = self.held[key][1].since if key in self.held else limit.window(now)
+        known = self.held.get(key)
+        since = known[1].since if known and known[0] > now else limit.window(now)
         self.held[key] = (limit.forgotten_at(now), held(notification, since))
 
     def release(self, notification: Notification) -> None:

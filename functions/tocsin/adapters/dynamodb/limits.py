@@ -57,9 +57,13 @@ class DynamoLimits:
         names = {f"#{name}": name for name in item}
         sets = [f"#{name} = :{name}" for name in item if name != "since"]
         expression = f"SET #since = if_not_exists(#since, :since), {', '.join(sets)}"
-        values = {f":{name}": value for name, value in item.items()}
-        pk = _partition(notification.key)
-        self._table.update(pk, HELD + notification.group, expression, Condition("", names, values))
+        values = {**{f":{name}": value for name, value in item.items()}, ":now": epoch(now)}
+        pk, sk = _partition(notification.key), HELD + notification.group
+        is_there = Condition("attribute_not_exists(#expires_at) OR #expires_at > :now", names, values)
+        try:
+            self._table.update(pk, sk, expression, is_there)
+        except ConflictError:  # what it was held for before is over, and its item only not deleted yet
+            self._table.put({"pk": pk, "sk": sk, **item})
 
     def release(self, notification: Notification) -> None:
         self._table.delete(_partition(notification.key), HELD + notification.group)
