@@ -39,7 +39,8 @@ class RuleRecord:
     """A rule's durable state.
 
     `routes_digest` and `receivers` (those that the rule names itself) say how its alerts were routed. `telling` holds
-    the alerts that its groups are just being told of: a crash leaves it.
+    the alerts that its groups are just being told of, and `ending` those of them whose end it is: a crash leaves that,
+    and a tick whose time was over.
     """
 
     key: RuleKey
@@ -51,7 +52,14 @@ class RuleRecord:
     routes_digest: str = ""
     receivers: tuple[str, ...] = ()
     telling: Mapping[Fingerprint, ActiveAlert] = field(default_factory=dict)
+    ending: frozenset[Fingerprint] = frozenset()
     version: int = 0
+
+    @property
+    def announced(self) -> Mapping[Fingerprint, ActiveAlert]:
+        """Return the active alerts as they are once all groups have been told."""
+        kept = {key: alert for key, alert in self.active.items() if key not in self.ending}
+        return {**kept, **{key: alert for key, alert in self.telling.items() if key not in self.ending}}
 
 
 class Configurations(Protocol):
@@ -72,6 +80,10 @@ class LoadedConfiguration:
     is_unreachable: bool = False
 
 
+# So many series a query may give, and all queries of a tick together: what is evaluated and written down within a tick.
+MOST_SERIES, MOST_SERIES_IN_ALL = 20_000, 50_000
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """An instant query."""
@@ -84,7 +96,10 @@ class Metrics(Protocol):
     """A Prometheus query endpoint."""
 
     def query_all(self, queries: Sequence[Query], *, budget_seconds: float) -> Sequence[Sequence[Sample] | QueryError]:
-        """Return each query's instant vector or its own error, in order and within the budget; raises nothing."""
+        """Return each query's instant vector or its own error, in order and within the budget; raises nothing.
+
+        A vector of more than MOST_SERIES is an error.
+        """
         ...
 
 

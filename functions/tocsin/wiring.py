@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from .pipeline.evaluate import Evaluator
     from .pipeline.ingest import Ingester, Rerouting
     from .pipeline.notify import Notifier
+    from .pipeline.patience import Patience
     from .ports import (
         Actions,
         Configurations,
@@ -86,6 +87,9 @@ SECRET_PREFIX = "TOCSIN_SECRET_"
 # botocore's own patience (a minute a try) is longer than a function may run.
 CLIENT_CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
 LONGEST_QUERY_BUDGET_SECONDS = 25.0
+# A tick tells no more after so long, nor so short before its function's timeout: then it writes down how far it has
+# come, sweeps and reports.
+TICK_BUDGET_SECONDS, SECONDS_BEFORE_TIMEOUT = 45.0, 10.0
 TOKENS_KEPT_FOR, SECRETS_KEPT_FOR = timedelta(minutes=1), timedelta(minutes=5)
 FEWEST_TICK_SECONDS, MOST_TICK_SECONDS = 1, 60
 _DLQ_OUTPUTS = {
@@ -423,6 +427,17 @@ class Application:
             compile_pattern=compile_pattern,
         )
 
+    def patience(self, context: object) -> Patience:
+        """Return how long a tick that begins now may go on; the runtime's `context` says when it would be killed."""
+        from .pipeline.patience import Patience
+
+        # The next tick must find this one over.
+        seconds = min(TICK_BUDGET_SECONDS, 0.9 * self.settings.tick.total_seconds())
+        left = getattr(context, "get_remaining_time_in_millis", None)
+        if left is not None:
+            seconds = min(seconds, left() / 1000 - SECONDS_BEFORE_TIMEOUT)
+        return Patience(time.monotonic).within(seconds)
+
     @property
     def graph_url(self) -> str:
         """Where a person can look at an expression; AMP has no page that shows one."""
@@ -503,6 +518,7 @@ class Application:
             receipts=DynamoReceipts(self.table),
             reply=self.senders.slack_replies(),
             overrides=self.overrides,
+            **({"put_off": self.actions.put_off} if self.actions else {}),
         )
 
     @cached_property

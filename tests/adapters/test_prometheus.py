@@ -24,12 +24,13 @@ from tocsin.adapters import prometheus
 from tocsin.adapters.prometheus import Clock, Prometheus, sigv4, without_credentials
 from tocsin.core.rules import Sample
 from tocsin.errors import QueryError
-from tocsin.ports import Query
+from tocsin.ports import MOST_SERIES, MOST_SERIES_IN_ALL, Query
 
 AT = datetime(2026, 11, 20, 3, 0, 0, 250_000, UTC)
 URL = "https://prometheus.example.org/prefix"
 SHOWN = "(https://prometheus.example.org/…)"
 ONE = [Sample({"job": "a"}, 1.0)]
+SERIES = [({"job": "a"}, 1.0)]
 
 
 @dataclass(slots=True)
@@ -365,8 +366,26 @@ class TestPatience:
     def test_an_answer_that_is_too_large_is_refused_before_it_is_all_read(self):
         large = Endless()
         result, pool, _ = ask(large)
-        assert problem(result) == f"the answer is larger than 64 MiB {SHOWN}"
+        assert problem(result) == f"the answer is larger than 16 MiB {SHOWN}"
         assert (len(pool.requests), large.is_closed) == (1, True)
+
+    def test_more_series_than_a_tick_can_take_are_an_error_that_says_how_many(self):
+        result, pool, _ = ask(Answer(vector(*SERIES * (MOST_SERIES + 1)).body))
+        assert problem(result) == f"exceeded limit of {MOST_SERIES} with {MOST_SERIES + 1} series {SHOWN}"
+        assert len(pool.requests) == 1, "the next tick asks again"
+        as_many_as_it_can, *_ = ask(Answer(vector(*SERIES * MOST_SERIES).body))
+        assert len(as_many_as_it_can) == MOST_SERIES
+
+    def test_where_all_answers_together_are_too_many_the_largest_makes_way(self):
+        sizes = {"small": 1, "large": MOST_SERIES, "larger": MOST_SERIES - 1, "other": 11_000, "last": 2}
+        clock = VirtualClock(seconds=1000.0)
+        script: dict[str, list[Outcome]] = {expr: [Answer(vector(*SERIES * size).body)] for expr, size in sizes.items()}
+        endpoint = Prometheus(URL, ScriptedPool(script, clock), Clock(clock.monotonic, clock.sleep, lambda: 0.5))
+        results = endpoint.query_all([Query(expr, AT) for expr in script], budget_seconds=10)
+        kept = {expr: len(each) for expr, each in zip(script, results, strict=True) if isinstance(each, list)}
+        assert kept == {expr: size for expr, size in sizes.items() if expr != "large"}
+        expected = f"exceeded limit of {MOST_SERIES_IN_ALL} series in all queries of a tick; this one has {MOST_SERIES}"
+        assert problem(results[1]) == expected
 
     def test_one_query_s_failure_is_not_another_s(self):
         clock = VirtualClock(seconds=1000.0)

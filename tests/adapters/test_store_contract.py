@@ -150,6 +150,7 @@ def test_a_rule_is_read_as_it_was_written(store):
         routes_digest="abc",
         receivers=("dba", "boss"),
         telling=by_fingerprint(replace(active("c"), keep_firing_since=NOW)),
+        ending=frozenset({active("c").fingerprint}),
     )
     written = store.save_rule(record, now=NOW)
     assert written.version == 1

@@ -59,6 +59,7 @@ class TestEvaluate:
             "transitions": 2,
             "not_written": 0,
             "overdue_groups": 0,
+            "unfinished": 0,
         }
         assert [item["sk"]["S"] for item in deployed.items("rules")] == [RULE_KEY]
         (timer,) = deployed.messages("TimerQueue")

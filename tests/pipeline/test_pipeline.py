@@ -76,6 +76,7 @@ def test_a_tick_says_what_it_did():
         "transitions": 2,  # one resolved, and one pending: the rule that is failing
         "not_written": 0,
         "overdue_groups": 1,
+        "unfinished": 0,
     }
 
 

@@ -3,7 +3,7 @@
 A query either gives an instant vector, a range query its series, or a QueryError; there is no other thing (law 1).
 Queries run beside each other on pooled connections, each with a timeout, and are tried again on 429, 5xx and lost
 connections while the budget lasts, but not before every other was asked once. Large answers are read one after
-another, so that eight of them need no more memory than one.
+another, so that eight of them need no more memory than one; and only so many series are kept, of a query and of all.
 
 Source: https://prometheus.io/docs/prometheus/latest/querying/api/
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,7 @@ from ..core.rules import Sample
 from ..core.series import RangeQuery, Series
 from ..core.wording import clip
 from ..errors import QueryError
-from ..ports import Query
+from ..ports import MOST_SERIES, MOST_SERIES_IN_ALL, Query
 from .hiding import hide
 from .http import redact
 from .matrices import series_of
@@ -35,7 +36,9 @@ from .matrices import series_of
 CONCURRENCY = 8
 # With a doubling backoff from a quarter of a second: about 4 s of waiting; the next tick asks again anyway.
 ATTEMPTS = 5
-LARGEST_ANSWER_BYTES = 64 * 1024 * 1024
+# What a function of 1 GB can read, evaluate and write down; a range's series are read where there is more.
+LARGEST_ANSWER_BYTES = 16 * 1024 * 1024
+LARGEST_RANGE_BYTES = 64 * 1024 * 1024
 # What is larger is read by one at a time.
 LARGE_BYTES = 1024 * 1024
 # An error stands in the rule's record, in an alert and in answers of the API.
@@ -100,8 +103,11 @@ class Prometheus:
     _large: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     def query_all(self, queries: Sequence[Query], *, budget_seconds: float) -> Sequence[Sequence[Sample] | QueryError]:
-        """Return each query's vector or error, in order, when all are there or the budget is used up."""
-        return self._all(queries, self._ask, budget_seconds=budget_seconds)
+        """Return each query's vector or error, in order, when all are there or the budget is used up.
+
+        Where they are more than MOST_SERIES_IN_ALL together, the largest are errors.
+        """
+        return self._all(queries, self._ask, budget_seconds=budget_seconds, room=MOST_SERIES_IN_ALL)
 
     def query_range_all(
         self, queries: Sequence[RangeQuery], *, budget_seconds: float
@@ -110,13 +116,19 @@ class Prometheus:
         return self._all(queries, self._ask_range, budget_seconds=budget_seconds)
 
     def _all(
-        self, queries: Sequence[Asked], ask: Callable[[Asked, float], Answer], *, budget_seconds: float
+        self,
+        queries: Sequence[Asked],
+        ask: Callable[[Asked, float], Answer],
+        *,
+        budget_seconds: float,
+        room: float = math.inf,
     ) -> list[Answer | QueryError]:
         if not queries:
             return []
         deadline = self.clock.monotonic() + budget_seconds
         turns = deque(_Turn(number, query) for number, query in enumerate(queries))
         answers: dict[int, Answer | QueryError] = {}
+        kept = _Kept(answers, room)
 
         def work(_: int) -> None:
             while turns:
@@ -128,7 +140,7 @@ class Prometheus:
                 if isinstance(answer, _Turn):
                     turns.append(answer)
                 else:
-                    answers[turn.number] = answer
+                    kept.keep(turn.number, answer)
 
         workers = min(CONCURRENCY, len(queries))
         with ThreadPoolExecutor(workers) as pool:
@@ -160,7 +172,7 @@ class Prometheus:
 
     def _ask(self, query: Query, timeout_seconds: float) -> Sequence[Sample]:
         form = {"query": query.expr, "time": f"{query.at.timestamp():.3f}"}
-        return self._answer("query", form, timeout_seconds, self._samples)
+        return self._answer("query", form, timeout_seconds, self._samples, LARGEST_ANSWER_BYTES)
 
     def _ask_range(self, query: RangeQuery, timeout_seconds: float) -> Sequence[Series]:
         form = {
@@ -169,10 +181,10 @@ class Prometheus:
             "end": f"{query.end.timestamp():.3f}",
             "step": f"{query.step.total_seconds():.3f}",
         }
-        return self._answer("query_range", form, timeout_seconds, self._series)
+        return self._answer("query_range", form, timeout_seconds, self._series, LARGEST_RANGE_BYTES)
 
     def _answer(
-        self, path: str, form: Mapping[str, str], timeout_seconds: float, read: Callable[[bytes], Answer]
+        self, path: str, form: Mapping[str, str], timeout_seconds: float, read: Callable[[bytes], Answer], largest: int
     ) -> Answer:
         body = urlencode(form).encode()
         headers: Mapping[str, str] = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -180,7 +192,7 @@ class Prometheus:
         headers = {**headers, **_basic(self.url)} if self.sign is None else self.sign("POST", url, headers, body)
         try:
             with ExitStack() as alone:
-                status, answer_headers, text = self._post(url, headers, body, timeout_seconds, alone)
+                status, answer_headers, text = self._post(url, headers, body, timeout_seconds, alone, largest)
                 if status != 200:
                     raise self._refusal(status, answer_headers, text)
                 return read(text)
@@ -188,7 +200,7 @@ class Prometheus:
             raise _discreet(error, self.url, headers) from None
 
     def _post(
-        self, url: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float, alone: ExitStack
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float, alone: ExitStack, largest: int
     ) -> tuple[int, Mapping[str, str], bytes]:
         import urllib3
 
@@ -207,7 +219,7 @@ class Prometheus:
                 preload_content=False,
             )
             try:
-                content = self._read(answer, alone, until=until)
+                content = self._read(answer, alone, largest, until=until)
             except BaseException:
                 answer.close()  # what is left of the answer must not be taken for the next one's
                 raise
@@ -225,7 +237,7 @@ class Prometheus:
             raise QueryError(f"{_cause(error, self.url)} ({self._shown})", retryable=not is_refused) from None
         return answer.status, answer.headers, content
 
-    def _read(self, answer: Any, alone: ExitStack, *, until: float) -> bytes:
+    def _read(self, answer: Any, alone: ExitStack, largest: int, *, until: float) -> bytes:
         """Return the whole body; the pool's timeout is one chunk's, and a trickle must not outlast the tick.
 
         A large one waits until no other is being read, and holds that turn as long as `alone` is open.
@@ -241,8 +253,8 @@ class Prometheus:
                 if not is_alone:
                     raise urllib3.exceptions.TimeoutError
                 alone.callback(self._large.release)
-            if len(content) > LARGEST_ANSWER_BYTES:
-                raise QueryError(f"the answer is larger than {LARGEST_ANSWER_BYTES >> 20} MiB ({self._shown})")
+            if len(content) > largest:
+                raise QueryError(f"the answer is larger than {largest >> 20} MiB ({self._shown})")
             if self.clock.monotonic() > until:
                 raise urllib3.exceptions.TimeoutError
         return bytes(content)
@@ -266,6 +278,8 @@ class Prometheus:
                 return [Sample({}, float(result[1]))]
             if kind != "vector":
                 raise QueryError(f"the expression gives a {kind}; an alert needs an instant vector ({self._shown})")
+            if len(result) > MOST_SERIES:
+                raise QueryError(f"exceeded limit of {MOST_SERIES} with {len(result)} series ({self._shown})")
             return [_sample(each) for each in result]
         except _GARBAGE as error:
             raise self._not_an_answer(text, error) from None
@@ -296,6 +310,29 @@ class Prometheus:
     @property
     def _shown(self) -> str:
         return redact(self.url)
+
+
+class _Kept:
+    """Keeps answers while there is room for all their series; where there is none, the largest make way."""
+
+    def __init__(self, answers: dict[int, Any], room: float) -> None:
+        self._answers = answers
+        self._room = room
+        self._sizes: dict[int, int] = {}
+        self._lock = Lock()
+
+    def keep(self, number: int, answer: Any) -> None:
+        """Keep a list of series, or an error."""
+        with self._lock:
+            self._answers[number] = answer
+            if not isinstance(answer, QueryError):
+                self._sizes[number] = len(answer)
+            while sum(self._sizes.values()) > self._room:
+                largest = max(self._sizes, key=lambda each: (self._sizes[each], each))
+                series = self._sizes.pop(largest)
+                self._answers[largest] = QueryError(
+                    f"exceeded limit of {self._room} series in all queries of a tick; this one has {series}"
+                )
 
 
 def without_credentials(url: str) -> str:

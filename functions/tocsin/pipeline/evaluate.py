@@ -30,10 +30,10 @@ from ..core.rules import (
     is_due,
 )
 from ..errors import QueryError
-from ..ports import Health, LoadedConfiguration, Query, RuleRecord, Ticks
+from ..ports import MOST_SERIES, Health, LoadedConfiguration, Query, RuleRecord, Ticks
 from . import held_back, own_rules, watch
 from .left_behind import tell_missed_ends
-from .telling import act, in_order
+from .telling import Acted, act_all
 from .template_queries import TemplateQueries
 from .tick import Evaluator, RuleOutcome, TickOutcome
 
@@ -56,13 +56,18 @@ def run(world: Evaluator, loaded: LoadedConfiguration, *, now: datetime, only: s
     """Evaluate, tell, remember and sweep; one rule's failure never touches another's. `only` names a single rule."""
     outcomes = _settle_rerouted(world, loaded, decide(world, loaded, now=now, only=only), now=now)
     news = [outcome for outcome in outcomes if outcome.after is not None]
-    ordered = in_order(news, loaded.configuration.inhibit_rules)
-    not_written = sum(not act(world, loaded, outcome, now=now) for outcome in ordered)
+    acted = act_all(world, loaded, news, now=now)
     is_rerouted = _reroute(world, loaded, now=now)
     overdue = _sweep(world, now=now)
-    _report(world, loaded, outcomes)
-    is_whole = is_rerouted and overdue is not None
-    return TickOutcome(now, tuple(outcomes), not_written=not_written, overdue=overdue or 0, is_whole=is_whole)
+    _report(world, loaded, outcomes, acted)
+    return TickOutcome(
+        now,
+        tuple(outcomes),
+        not_written=acted.not_written,
+        overdue=overdue or 0,
+        is_whole=is_rerouted and overdue is not None,
+        unfinished=acted.unfinished,
+    )
 
 
 def decide(
@@ -84,11 +89,17 @@ def decide(
     # Whatever fails already is asked last: it must not use up the time of the others.
     asked = sorted(due, key=lambda rule: rule.key in records and records[rule.key].health is Health.FAILING)
     queries = [Query(rule.expr, now - rule.query_offset) for rule in asked]
-    answers = world.metrics.query_all(queries, budget_seconds=world.query_budget_seconds)
+    budget_seconds = min(world.query_budget_seconds, world.patience.seconds_left)
+    answers = world.metrics.query_all(queries, budget_seconds=budget_seconds)
     results = {rule.key: answer for rule, answer in zip(asked, answers, strict=True)}
     outcomes = [
         _decide_rule(context, loaded, rule, records.get(rule.key) or RuleRecord(rule.key), results[rule.key], now=now)
         for rule in due
+    ]
+    outcomes += [
+        _carried_on(rule, records[rule.key], loaded.configuration.routes_digest, now=now)
+        for rule in loaded.configuration.rules()
+        if only in (None, rule.name) and rule.key not in results and _is_interrupted(records.get(rule.key), now)
     ]
     if only is None:
         own = [
@@ -113,6 +124,11 @@ def _is_behind(record: RuleRecord | None, now: datetime) -> bool:
     return now < record.changed_at or (now == record.changed_at and not record.telling)
 
 
+def _is_interrupted(record: RuleRecord | None, now: datetime) -> bool:
+    """Say whether groups are still to be told of what an earlier tick, or this one, has announced."""
+    return record is not None and bool(record.telling) and not _is_behind(record, now)
+
+
 def _decide_rule(
     context: TemplateContext,
     loaded: LoadedConfiguration,
@@ -125,10 +141,13 @@ def _decide_rule(
     routes_digest = loaded.configuration.routes_digest
     if isinstance(result, QueryError):
         return _failing(rule, before, str(result), routes_digest, now=now)
+    if len(result) > MOST_SERIES:
+        error = f"exceeded limit of {MOST_SERIES} with {len(result)} series"
+        return _failing(rule, before, error, routes_digest, now=now)
     try:
         evaluation = evaluate_rule(
             rule,
-            before.active,
+            before.announced,
             result,
             now=now,
             context=context,
@@ -148,6 +167,7 @@ def _decide_rule(
         routes_digest=routes_digest,
         receivers=rule.receivers,
         telling={},
+        ending=frozenset(),
     )
     is_changed = bool(evaluation.transitions or told or is_rerouted or before.health is Health.FAILING)
     return RuleOutcome(
@@ -170,23 +190,32 @@ def _refresh_interval(configuration: Configuration) -> timedelta:
 def _failing(rule: Rule, before: RuleRecord, error: str, routes_digest: str, *, now: datetime) -> RuleOutcome:
     """Law 1: the alerts stay exactly as they were, and the health says why; written when it begins.
 
-    Where configuration has routed them elsewhere meanwhile, they are told there, as they are.
+    Where configuration has routed them elsewhere meanwhile, they are told there, as they are. What was announced before
+    is told all the same.
     """
-    is_rerouted = _is_rerouted(rule, before, routes_digest)
-    if before.health is Health.FAILING and not is_rerouted:
+    if before.health is Health.FAILING and not before.telling and not _is_rerouted(rule, before, routes_digest):
         return RuleOutcome(rule, before, None, error=error)
+    carried_on = _carried_on(rule, before, routes_digest, now=now)
+    assert carried_on.after is not None
+    failing_since = before.failing_since or now
+    after = replace(carried_on.after, health=Health.FAILING, error=error, failing_since=failing_since)
+    return replace(carried_on, after=after, error=error)
+
+
+def _carried_on(rule: Rule, before: RuleRecord, routes_digest: str, *, now: datetime) -> RuleOutcome:
+    """Return a rule as it was announced, without an evaluation, and what its groups are still to be told of that."""
     after = replace(
         before,
-        health=Health.FAILING,
-        error=error,
-        failing_since=before.failing_since or now,
+        active=before.announced,
         changed_at=now,
         routes_digest=routes_digest,
         receivers=rule.receivers,
+        telling={},
+        ending=frozenset(),
     )
-    firing = tuple((alert, False) for _, alert in sorted(before.active.items()) if alert.state is AlertState.FIRING)
-    told = firing if is_rerouted else ()
-    return RuleOutcome(rule, before, after, told=told, error=error, is_rerouted=is_rerouted)
+    is_rerouted = _is_rerouted(rule, before, routes_digest)
+    told = _to_tell(before, after.active, (), is_rerouted=is_rerouted)
+    return RuleOutcome(rule, before, after, told=told, error=before.error, is_rerouted=is_rerouted)
 
 
 def _is_rerouted(rule: Rule, before: RuleRecord, routes_digest: str) -> bool:
@@ -213,13 +242,10 @@ def _to_tell(
     is_rerouted: bool,
 ) -> tuple[tuple[ActiveAlert, bool], ...]:
     """Return the alerts to tell groups of, each with whether it is resolved."""
-    told: dict[Fingerprint, tuple[ActiveAlert, bool]] = {}
-    if before.telling or is_rerouted:
-        firing = {key: alert for key, alert in active.items() if alert.state is AlertState.FIRING}
-        told.update({key: (alert, False) for key, alert in firing.items()})
-    for key, alert in before.telling.items():
-        if key not in active or active[key].state is not AlertState.FIRING:
-            told[key] = (alert, True)
+    firing = {key: alert for key, alert in active.items() if alert.state is AlertState.FIRING}
+    told = {key: (firing[key], False) if key in firing else (alert, True) for key, alert in before.telling.items()}
+    if is_rerouted:
+        told |= {key: (alert, False) for key, alert in firing.items()}
     for transition in transitions:
         if transition.change in TOLD:
             told[transition.alert.fingerprint] = (transition.alert, transition.change is Change.RESOLVED)
@@ -317,7 +343,7 @@ def _report_alerts(world: Evaluator, records: Mapping[RuleKey, RuleRecord], outc
         world.log.count("AlertsPending", pending)
 
 
-def _report(world: Evaluator, loaded: LoadedConfiguration, outcomes: Sequence[RuleOutcome]) -> None:
+def _report(world: Evaluator, loaded: LoadedConfiguration, outcomes: Sequence[RuleOutcome], acted: Acted) -> None:
     """Log and count what went wrong. Nothing says 0: a metric that is not written is not paid for."""
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in failed:
@@ -330,4 +356,7 @@ def _report(world: Evaluator, loaded: LoadedConfiguration, outcomes: Sequence[Ru
     world.log.count("RuleEvaluations", len(outcomes))
     if failed:
         world.log.count("RuleEvaluationFailures", len(failed))
+    if acted.unfinished:
+        world.log.warning("rules_told_in_part", rules=acted.unfinished)
+        world.log.count("RulesToldInPart", acted.unfinished)
     world.log.count("TickCompleted")

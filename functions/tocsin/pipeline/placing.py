@@ -6,7 +6,7 @@ A timer is announced before a group is told (law 5): a crash between leaves a ti
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import quote
 
@@ -19,6 +19,8 @@ from ..core.sizes import fit_link
 from ..ports import Groups, Timers
 
 Receivers = Sequence[str]
+# A few transactions' worth.
+ALERTS_IN_PART = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,16 @@ class Placed:
     identity: GroupIdentity
     route: Route
     alerts: tuple[Alert, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a group is told at once, and when it is to be looked at first; at `look_at` whatever is planned."""
+
+    identity: GroupIdentity
+    alerts: tuple[Alert, ...]
+    first_flush_at: datetime
+    look_at: datetime | None
 
 
 def place(root: Route, alerts: Iterable[tuple[Alert, Receivers]]) -> Iterator[Placed]:
@@ -51,18 +63,33 @@ def tell_groups(
 ) -> None:
     """Announce each group's first flush, and put the alerts' copies into it.
 
-    Alerts that an immediate policy takes do not wait for their route's group_wait.
+    Where an immediate policy takes an alert, its group is looked at at once, whatever is planned for it.
     """
     for each in placed:
-        firing = [alert.labels for alert in each.alerts if alert.status_at(now) is Status.FIRING]
-        policy = choose_policy(policies, firing)
-        is_immediate = policy is not None and policy.is_immediate
-        at = min(first_flush_at(each.route, alert, now, is_immediate=is_immediate) for alert in each.alerts)
-        timers.announce(each.identity.id, at=at, now=now)
-        groups.tell(each.identity, each.alerts, first_flush_at=at)
-        if at <= now:
-            # That timer is due at once: it may have been looked at before there was anything to see.
-            timers.announce(each.identity.id, at=at, now=now)
+        tell_group(timers, groups, _in_one(each, policies, now=now), now=now)
+
+
+def in_parts(placed: Placed, policies: Sequence[EscalationPolicy], *, now: datetime) -> Iterator[Part]:
+    """Yield what a group is told in pieces that take a moment each: a large group is told in several."""
+    whole = _in_one(placed, policies, now=now)
+    for start in range(0, len(placed.alerts), ALERTS_IN_PART):
+        yield replace(whole, alerts=placed.alerts[start : start + ALERTS_IN_PART])
+
+
+def tell_group(timers: Timers, groups: Groups, part: Part, *, now: datetime) -> None:
+    """Announce a group's first flush, and put copies of alerts into it."""
+    timers.announce(part.identity.id, at=part.first_flush_at, now=now)
+    groups.tell(part.identity, part.alerts, first_flush_at=part.first_flush_at, look_at=part.look_at)
+    if part.first_flush_at <= now:
+        # That timer is due at once: it may have been looked at before there was anything to see.
+        timers.announce(part.identity.id, at=part.first_flush_at, now=now)
+
+
+def _in_one(placed: Placed, policies: Sequence[EscalationPolicy], *, now: datetime) -> Part:
+    firing = [alert.labels for alert in placed.alerts if alert.status_at(now) is Status.FIRING]
+    policy = choose_policy(policies, firing)
+    is_immediate = policy is not None and policy.is_immediate
+    return min(first_flush_at(placed.route, alert, now, is_immediate=is_immediate) for alert in placed.alerts)
 
 
 def receivers_of(configuration: Configuration, name: str) -> tuple[Receivers, ...]:

@@ -11,6 +11,7 @@ from ..core.labels import Fingerprint
 from ..core.patterns import Compile, without_engine
 from ..core.rules import ActiveAlert, Rule, Sample, Transition
 from ..ports import Groups, Inhibitors, Limits, Log, Metrics, RuleRecord, Rules, Timers
+from .patience import UNHURRIED, Patience
 
 if TYPE_CHECKING:
     from .ingest import Rerouting  # evaluating imports none of it
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Evaluator:
-    """What a tick works with; `sweep_grace` is how late a group may be before the sweep wakes it."""
+    """What a tick works with; `sweep_grace` is how late a group may be before the sweep wakes it.
+
+    When `patience` is over, no more is told in this tick.
+    """
 
     metrics: Metrics
     rules: Rules
@@ -34,6 +38,7 @@ class Evaluator:
     reroute: Rerouting | None = None
     limits: Limits | None = None
     compile_pattern: Compile = without_engine
+    patience: Patience = UNHURRIED
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +64,17 @@ class RuleOutcome:
 
 @dataclass(frozen=True, slots=True)
 class TickOutcome:
-    """All rules' outcomes of one tick, how many of them could not be acted on, and whether all the rest was done."""
+    """All rules' outcomes of one tick, how many of them could not be acted on, and whether all the rest was done.
+
+    `unfinished` rules had more to tell than there was time for: the next ticks go on with them.
+    """
 
     now: datetime
     rules: tuple[RuleOutcome, ...]
     not_written: int = 0
     overdue: int = 0
     is_whole: bool = True
+    unfinished: int = 0
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -75,4 +84,5 @@ class TickOutcome:
             "transitions": sum(len(outcome.transitions) for outcome in self.rules),
             "not_written": self.not_written,
             "overdue_groups": self.overdue,
+            "unfinished": self.unfinished,
         }

@@ -131,12 +131,11 @@ def _head(record: RuleRecord, *, now: datetime) -> Item:
 
 
 def _text(record: RuleRecord) -> str:
-    return encode(
-        {
-            name: {key: _alert_json(alert) for key, alert in alerts.items()}
-            for name, alerts in (("active", record.active), ("telling", record.telling))
-        }
-    )
+    alerts = {
+        name: {key: _alert_json(alert) for key, alert in alerts.items()}
+        for name, alerts in (("active", record.active), ("telling", record.telling))
+    }
+    return encode({**alerts, "ending": sorted(record.ending)})
 
 
 @stored
@@ -147,6 +146,7 @@ def _record(key: RuleKey, item: Item, tails: Sequence[Item]) -> RuleRecord:
         key=key,
         active=_alerts(alerts["active"]),
         telling=_alerts(alerts["telling"]),
+        ending=frozenset(Fingerprint(key) for key in alerts.get("ending", ())),
         health=Health(item["health"]),
         error=item["error"],
         routes_digest=item["routes_digest"],
