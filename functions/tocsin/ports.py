@@ -116,8 +116,18 @@ class Rules(Protocol):
 class Groups(Protocol):
     """Groups, their alerts, their outbox."""
 
-    def tell(self, identity: GroupIdentity, alerts: Sequence[Alert], *, first_flush_at: datetime) -> None:
-        """Put the alerts' copies into their group, and have it looked at if nothing is planned yet."""
+    def tell(
+        self,
+        identity: GroupIdentity,
+        alerts: Sequence[Alert],
+        *,
+        first_flush_at: datetime,
+        look_at: datetime | None = None,
+    ) -> None:
+        """Put the alerts' copies into their group, and have it looked at if nothing is planned yet.
+
+        At `look_at` it is looked at whatever is planned, and that stays planned.
+        """
         ...
 
     def load_group(self, group: GroupId, *, now: datetime) -> GroupState | None: ...

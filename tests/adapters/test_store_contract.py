@@ -215,6 +215,20 @@ def test_telling_again_keeps_the_plan_and_the_newest_copy(store):
     assert state.group.version == 2
 
 
+def test_what_cannot_wait_is_looked_at_at_once_and_leaves_the_plan(store):
+    told(store, first_flush_at=NOW + 9 * MINUTE)
+    store.tell(GROUP, [alert("b")], first_flush_at=NOW, look_at=NOW)
+    group = loaded(store).group
+    assert (group.next_flush_at, group.look_at) == (NOW + 9 * MINUTE, NOW)
+    assert list(store.overdue(before=NOW, limit=10)) == [GROUP.id]
+
+
+def test_a_group_that_is_made_by_what_cannot_wait_is_planned_as_well(store):
+    store.tell(GROUP, [alert()], first_flush_at=NOW, look_at=NOW)
+    group = loaded(store).group
+    assert (group.next_flush_at, group.look_at) == (NOW, NOW)
+
+
 @pytest.mark.parametrize("by", [MINUTE, HALF], ids=["a minute", "half a second"])
 def test_telling_something_older_is_a_conflict_and_changes_nothing(store, by):
     told(store, alert("a", at=NOW + by))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 
 from tests.stories.configurations import MINUTE, configuration, equal, receiver, rule
 from tests.stories.world import START, World
+from tocsin.core.alerts import Status
 from tocsin.core.configuration import Configuration
 from tocsin.core.incidents import Change, IncidentState
+from tocsin.core.notifications import Reason
 from tocsin.core.policies import EscalationPolicy, Step, Terms
 from tocsin.core.receivers import Kind
 from tocsin.core.routing import RouteSpec
@@ -125,6 +128,62 @@ def test_an_earlier_reminder_comes_on_time():
     world.configure(configured(EscalationPolicy("all", steps, terms=terms)))
     world.advance(hours=1, minutes=5)
     assert len(said(world, Change.REMINDED)) == 1
+
+
+IMMEDIATE = replace(SECURITY, is_immediate=True)
+
+
+def test_an_alert_that_may_not_wait_is_told_at_once_in_a_group_that_was_told_and_moves_no_flush():
+    world = world_of(IMMEDIATE, LOW)
+    world.metric_goes_bad("Warn")
+    world.advance(minutes=3)
+    world.metric_goes_bad("Grave")
+    world.advance(minutes=1)  # that tick sees it
+    world.metric_goes_bad("Info")
+    world.advance(minutes=30)
+    found = {name: page.at - OPENED for page in reversed(world.pages) for name in page.names(Status.FIRING)}
+    assert found == {
+        "Warn": 0 * MINUTE,
+        "Grave": timedelta(minutes=2, seconds=30),
+        "Info": 5 * MINUTE,
+    }
+    climb = [(minute, name) for minute, name in told(world) if name in ("oncall", "boss")]
+    assert climb == [(2.5, "oncall"), (5, "oncall"), (12.5, "boss")]
+
+
+def test_an_alert_that_may_not_wait_does_not_wait_for_others_that_do():
+    world = World(configured(replace(LOW, matchers=(equal("severity", "warning"),)), IMMEDIATE, group_wait=3 * MINUTE))
+    world.metric_goes_bad("Warn")
+    world.advance(minutes=2)
+    world.metric_goes_bad("Grave")
+    world.advance(minutes=1)
+    world.expect_page("team", Status.FIRING, Reason.FIRST, alerts=["Grave", "Warn"], at=START + 3 * MINUTE)
+    world.metric_goes_bad("Info")
+    world.advance(minutes=2)
+    later = [page.at for page in world.pages if "Info" in page.names(Status.FIRING)]
+    assert later[:1] == [START + 4 * MINUTE], "as it was planned"
+
+
+def test_an_alert_that_may_not_wait_is_told_soon_though_every_timer_is_lost():
+    world = World(configured(IMMEDIATE, group_interval=HOUR))
+    world.metric_goes_bad("Warn")
+    world.advance(minutes=3)
+    world.loses_timers = True
+    world.metric_goes_bad("Grave")
+    world.advance(minutes=1, seconds=30)
+    world.loses_timers = False
+    world.advance(minutes=3)
+    assert "Grave" in world.pages[-1].names(Status.FIRING), world.told()
+
+
+def test_an_alert_that_may_not_wait_is_silenced_all_the_same():
+    world = world_of(IMMEDIATE, LOW)
+    world.metric_goes_bad("Warn")
+    world.advance(minutes=3)
+    world.silence(minutes=60, alertname="Grave")
+    world.metric_goes_bad("Grave")
+    world.advance(minutes=30)
+    assert told(world) == [(0, "desk"), (5, "second")]
 
 
 def test_a_step_for_critical_alerts_is_taken_once_one_has_joined():

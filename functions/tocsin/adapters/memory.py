@@ -99,7 +99,14 @@ class MemoryStore:
 
     # Groups
 
-    def tell(self, identity: GroupIdentity, alerts: Sequence[Alert], *, first_flush_at: datetime) -> None:
+    def tell(
+        self,
+        identity: GroupIdentity,
+        alerts: Sequence[Alert],
+        *,
+        first_flush_at: datetime,
+        look_at: datetime | None = None,
+    ) -> None:
         stored = self.groups.get(identity.id)
         known = stored.alerts if stored else {}
         for alert in alerts:
@@ -114,7 +121,7 @@ class MemoryStore:
             stored.group,
             version=stored.group.version + 1,
             next_flush_at=stored.group.next_flush_at or first_flush_at,
-            look_at=stored.group.look_at or first_flush_at,
+            look_at=look_at or stored.group.look_at or first_flush_at,
         )
         self.writes += 1
 

@@ -27,9 +27,16 @@ class Rehearsal(MemoryStore):
         for group in groups.overdue(before=now, limit=GROUPS):
             self._fetch(group)
 
-    def tell(self, identity: GroupIdentity, alerts: Sequence[Alert], *, first_flush_at: datetime) -> None:
+    def tell(
+        self,
+        identity: GroupIdentity,
+        alerts: Sequence[Alert],
+        *,
+        first_flush_at: datetime,
+        look_at: datetime | None = None,
+    ) -> None:
         self._fetch(identity.id)
-        super().tell(identity, alerts, first_flush_at=first_flush_at)
+        super().tell(identity, alerts, first_flush_at=first_flush_at, look_at=look_at)
 
     def load_group(self, group: GroupId, *, now: datetime) -> GroupState | None:
         self._fetch(group)

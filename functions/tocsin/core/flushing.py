@@ -30,7 +30,7 @@ from .labels import Fingerprint
 from .matchers import matches_all
 from .muting import Muters, find_mutes
 from .notifications import gravest, highest_severity
-from .policies import choose_before, choose_policy
+from .policies import choose_before, choose_policy, is_immediate
 from .routing import Route
 from .telling import Telling, View, tell
 from .watching import is_way
@@ -53,15 +53,19 @@ _SETTLING = timedelta(minutes=1)
 
 def decide_flush(state: GroupState, incident: Incident | None, around: Surroundings, *, now: datetime) -> Flush:
     """Return what to tell and to remember about a group now; nothing where there is nothing to do."""
-    group = state.group
+    group, planned = state.group, state.group.next_flush_at
     mutes = find_mutes(around.muters, around.route, state.alerts, group.muted, now=now)
     group = replace(group, muted=mutes)
     state = replace(state, group=group)
-    if not group.is_due(now):
+    firing = _view(state, around, incident, now=now).effective()
+    is_hurried = not group.is_due(now) and _has_immediate(state, firing, around)
+    if not group.is_due(now) and not is_hurried:
         telling = tell(_view(state, around, incident, now=now))
         after = replace(group, seq=telling.seq, sent={**group.sent, **telling.sent}, look_at=group.next_flush_at)
         return Flush(group=after, notifications=telling.notifications, withheld=telling.withheld)
-    firing = _view(state, around, incident, now=now).effective()
+    if is_hurried:
+        group = replace(group, next_flush_at=now)
+        state = replace(state, group=group)
     opened = _opened(state, incident, firing, around, now=now) if firing else None
     changed = None if opened or not firing else _changed(state, incident, firing, around, now=now)
     if opened:
@@ -77,7 +81,7 @@ def decide_flush(state: GroupState, incident: Incident | None, around: Surroundi
     telling = tell(_view(state, around, opened or changed or incident, now=now))
     over = {key: alert for key, alert in state.alerts.items() if alert.status_at(now) is Status.RESOLVED}
     is_over = over.keys() == state.alerts.keys() and not telling.kept
-    next_flush_at = None if is_over else _next_flush_at(group, around.route.group_interval, now)
+    next_flush_at = None if is_over else _next_flush_at(planned, around.route.group_interval, now)
     sent = {**group.sent, **telling.sent}
     if is_over:
         # Who still believes that something fires is no receiver of this group any more: nobody will tell them.
@@ -169,9 +173,17 @@ def _is_silenced(state: GroupState, firing: list[Fingerprint], incident: Inciden
     return now < since + _SETTLING or all(key in state.group.muted for key in firing)
 
 
-def _next_flush_at(group: Group, interval: timedelta, now: datetime) -> datetime:
+def _has_immediate(state: GroupState, firing: list[Fingerprint], around: Surroundings) -> bool:
+    """Say whether something fires that nobody was told of, and that an immediate policy takes."""
+    fresh = (state.alerts[key].labels for key in firing if key not in state.group.told)
+    return not is_way(around.route.key) and is_immediate(around.configuration.policies, fresh)
+
+
+def _next_flush_at(planned: datetime | None, interval: timedelta, now: datetime) -> datetime:
     """Return the next point of the group's own grid: intervals counted from the planned time, so they don't drift."""
-    planned = group.next_flush_at or now
+    planned = planned or now
+    if planned > now:
+        return planned
     return planned + ((now - planned) // interval + 1) * interval
 
 

@@ -1,7 +1,8 @@
 """A group of alerts: what is remembered of it, and what a look at it (a flush) decides.
 
 A group is looked at after group_wait, then every group_interval while anything in it fires. In between, a flush only
-tells receivers that an escalation step has added. Each integration is decided on its own record.
+tells receivers that an escalation step has added, or all that there is to tell where an alert may not wait. Each
+integration is decided on its own record.
 
 Source: https://github.com/prometheus/alertmanager/blob/main/dispatch/dispatch.go
 """

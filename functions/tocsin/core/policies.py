@@ -51,7 +51,7 @@ NO_TERMS = Terms()
 class EscalationPolicy:
     """Steps in ascending order, and the alerts that they are for; without matchers, for all.
 
-    An immediate one lets no alert wait for its route's group_wait.
+    An immediate one lets no alert wait, neither for its route's group_wait nor for its group's next flush.
     """
 
     name: str
@@ -65,6 +65,11 @@ def choose_policy(policies: Sequence[EscalationPolicy], alerts: Iterable[Mapping
     """Return the first policy that any of the alerts matches."""
     labels = list(alerts)
     return next((policy for policy in policies if any(matches_all(policy.matchers, each) for each in labels)), None)
+
+
+def is_immediate(policies: Sequence[EscalationPolicy], alerts: Iterable[Mapping[str, str]]) -> bool:
+    """Say whether an immediate policy takes any of the alerts."""
+    return any(policy.is_immediate for each in alerts if (policy := choose_policy(policies, [each])))
 
 
 def choose_before(

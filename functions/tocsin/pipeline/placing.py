@@ -13,7 +13,7 @@ from urllib.parse import quote
 from ..core.alerts import Alert, Status
 from ..core.configuration import Configuration
 from ..core.grouping import first_flush_at
-from ..core.policies import EscalationPolicy, choose_policy
+from ..core.policies import EscalationPolicy, is_immediate
 from ..core.routing import GroupIdentity, Route, identify_group, routes_for
 from ..core.sizes import fit_link
 from ..ports import Groups, Timers
@@ -87,9 +87,9 @@ def tell_group(timers: Timers, groups: Groups, part: Part, *, now: datetime) -> 
 
 def _in_one(placed: Placed, policies: Sequence[EscalationPolicy], *, now: datetime) -> Part:
     firing = [alert.labels for alert in placed.alerts if alert.status_at(now) is Status.FIRING]
-    policy = choose_policy(policies, firing)
-    is_immediate = policy is not None and policy.is_immediate
-    return min(first_flush_at(placed.route, alert, now, is_immediate=is_immediate) for alert in placed.alerts)
+    is_hurried = is_immediate(policies, firing)
+    at = min(first_flush_at(placed.route, alert, now, is_immediate=is_hurried) for alert in placed.alerts)
+    return Part(placed.identity, placed.alerts, at, look_at=now if is_hurried else None)
 
 
 def receivers_of(configuration: Configuration, name: str) -> tuple[Receivers, ...]:

@@ -73,11 +73,18 @@ class DynamoGroups:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def tell(self, identity: GroupIdentity, alerts: Sequence[Alert], *, first_flush_at: datetime) -> None:
+    def tell(
+        self,
+        identity: GroupIdentity,
+        alerts: Sequence[Alert],
+        *,
+        first_flush_at: datetime,
+        look_at: datetime | None = None,
+    ) -> None:
         pk = partition(identity.id)
         for batch in _batches(alerts):
             puts = [put_action(_alert_item(pk, alert), _not_older(alert)) for alert in batch]
-            self._table.transact([_plan_action(pk, identity, first_flush_at), *puts])
+            self._table.transact([_plan_action(pk, identity, first_flush_at, look_at), *puts])
 
     @stored
     def load_group(self, group: GroupId, *, now: datetime) -> GroupState | None:
@@ -215,21 +222,28 @@ def escalate_action(group: GroupId, receivers: Mapping[str, int], *, now: dateti
     return update_action(partition(group), HEAD, f"SET {', '.join(sets)} ADD #version :one", condition)
 
 
-def _plan_action(pk: str, identity: GroupIdentity, first_flush_at: datetime) -> dict[str, Any]:
+def _plan_action(
+    pk: str, identity: GroupIdentity, first_flush_at: datetime, look_at: datetime | None
+) -> dict[str, Any]:
     """Return the write that has a group looked at, unless that is planned; it makes the group where there is none."""
     names = {f"#{name}": name for name in ("identity", "next_flush_at", "look_at", "due_at", "due_shard")}
     names |= {f"#{name}": name for name in ("escalated", "version", "expires_at")}
     values = {
         ":identity": {"receiver": identity.receiver, "route_key": identity.route_key, "labels": dict(identity.labels)},
         ":at": format_time(first_flush_at),
-        ":due": epoch(first_flush_at),
+        ":look": format_time(look_at or first_flush_at),
+        ":due": epoch(look_at or first_flush_at),
         ":shard": DUE_SHARD,
         ":none": {},
         ":one": 1,
     }
+    look = (
+        "#look_at = :look, #due_at = :due"
+        if look_at
+        else "#look_at = if_not_exists(#look_at, :look), #due_at = if_not_exists(#due_at, :due)"
+    )
     expression = (
-        "SET #identity = :identity, #next_flush_at = if_not_exists(#next_flush_at, :at),"
-        " #look_at = if_not_exists(#look_at, :at), #due_at = if_not_exists(#due_at, :due), #due_shard = :shard,"
+        f"SET #identity = :identity, #next_flush_at = if_not_exists(#next_flush_at, :at), {look}, #due_shard = :shard,"
         " #escalated = if_not_exists(#escalated, :none) REMOVE #expires_at ADD #version :one"
     )
     return update_action(pk, HEAD, expression, Condition("", names, values))
