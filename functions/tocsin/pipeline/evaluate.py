@@ -75,10 +75,6 @@ def decide(
 ) -> list[RuleOutcome]:
     """Return what would change now, and write nothing; `only` names a single rule."""
     records = world.rules.load_rules(now=now)
-    queries_of_templates = TemplateQueries(world.metrics)
-    context = TemplateContext(
-        loaded.configuration.external_labels, world.external_url, queries_of_templates, world.compile_pattern
-    )
     due = [
         rule
         for group in loaded.configuration.rule_groups
@@ -92,10 +88,17 @@ def decide(
     budget_seconds = min(world.query_budget_seconds, world.patience.seconds_left)
     answers = world.metrics.query_all(queries, budget_seconds=budget_seconds)
     results = {rule.key: answer for rule, answer in zip(asked, answers, strict=True)}
-    outcomes = [
-        _decide_rule(context, loaded, rule, records.get(rule.key) or RuleRecord(rule.key), results[rule.key], now=now)
-        for rule in due
-    ]
+    template_queries = TemplateQueries(world.metrics, world.patience)
+
+    def decided(rule: Rule, result: Sequence[Sample] | QueryError) -> RuleOutcome:
+        query = template_queries.of_a_rule()
+        context = TemplateContext(
+            loaded.configuration.external_labels, world.external_url, query, world.compile_pattern
+        )
+        before = records.get(rule.key) or RuleRecord(rule.key)
+        return _decide_rule(context, loaded, rule, before, result, now=now)
+
+    outcomes = [decided(rule, results[rule.key]) for rule in due]
     outcomes += [
         _carried_on(rule, records[rule.key], loaded.configuration.routes_digest, now=now)
         for rule in loaded.configuration.rules()
@@ -107,13 +110,12 @@ def decide(
             *watch.watch_rules(world.groups, world.log, loaded, records, now=now),
             *held_back.held_back_rules(world.limits, world.log, loaded, records, now=now),
         ]
-        outcomes += [
-            _decide_rule(context, loaded, rule, records.get(rule.key) or RuleRecord(rule.key), samples, now=now)
-            for rule, samples in own
-            if not _is_behind(records.get(rule.key), now)
-        ]
+        outcomes += [decided(rule, samples) for rule, samples in own if not _is_behind(records.get(rule.key), now)]
         outcomes += _gone_rules(loaded, records, {rule.key for rule, _ in own}, now=now)
         _report_alerts(world, records, outcomes)
+    if template_queries.not_asked:
+        world.log.warning("template_queries_not_asked", count=template_queries.not_asked)
+        world.log.count("TemplateQueriesNotAsked", template_queries.not_asked)
     return outcomes
 
 
