@@ -140,6 +140,11 @@ FINE = "SUMMARY:ann\nDTSTART:20260105T080000Z\nDTEND:20260105T160000Z"
         pytest.param(b"\xff\xfe", "oncall/primary.ics: not a calendar that can be read: ", id="no text"),
         pytest.param(calendar(), "oncall/primary.ics: expected 1 to 2000 events, found 0", id="no event"),
         pytest.param(
+            calendar(FINE.replace("0105T16", "0104T16")),
+            "oncall/primary.ics:4: event 1: it ends before it begins",
+            id="an end before the beginning",
+        ),
+        pytest.param(
             calendar(FINE, FINE.replace("ann", "anne")),
             "oncall/primary.ics:10: event 2: no user is called 'anne', nor an attendee, did you mean 'ann'?",
             id="somebody who is no user",

@@ -184,10 +184,19 @@ def _why_not(event: Component, attribution: Attribution) -> str:
         return f"there is no time zone {zone!r}"
     if begin.dt.year not in _YEARS:
         return f"{begin.dt.year} is no year of a schedule"
+    if event.get("DTEND") is not None and _is_before(event["DTEND"].dt, begin.dt):
+        return "it ends before it begins"
     if _is_cancelled(event) or attribution.user_of(event):
         return ""
     title = str(event.get("SUMMARY", ""))
     return f"no user is called {title!r}, nor an attendee{did_you_mean(title, attribution.users)}"
+
+
+def _is_before(end: date, begin: date) -> bool:
+    try:
+        return end < begin
+    except TypeError:  # only one of them has a time, or a zone
+        return False
 
 
 def _is_cancelled(event: Component) -> bool:
