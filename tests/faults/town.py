@@ -21,6 +21,7 @@ from tocsin.adapters.channel import Outlets
 from tocsin.adapters.http import Http, Request, Response
 from tocsin.adapters.http_config import HttpClients
 from tocsin.adapters.pagerduty import PagerdutySender
+from tocsin.adapters.secrets import Secrets
 from tocsin.adapters.slack import SlackSender
 from tocsin.adapters.webhook import WebhookSender
 from tocsin.core.alerts import Status
@@ -63,6 +64,7 @@ class Shop:
     mood: Mood
     told: list[Told] = field(default_factory=list)
     asked: list[datetime] = field(default_factory=list)
+    urls: list[str] = field(default_factory=list)
 
     def accepts(self) -> Response:
         """Return the answer of this kind of receiver when all is well."""
@@ -122,10 +124,14 @@ OUTAGES: Mapping[str, Outage] = {
 
 
 class Town:
-    """All receivers of a world; its notifications go through the real senders."""
+    """All receivers of a world; its notifications go through the real senders.
 
-    def __init__(self, world: World) -> None:
+    `secrets` gives what each delivery reads its secrets by; without it, all of them are there.
+    """
+
+    def __init__(self, world: World, secrets: Callable[[], Secrets] | None = None) -> None:
         self.world = world
+        self.secrets = secrets
         self.shops = {path: Shop(kind, in_order) for kind, path in PATHS.items()}
         world.sender = self.deliver
         self._told: Notification | None = None
@@ -139,7 +145,7 @@ class Town:
         kind = notification.integration.kind
         path = PATHS[kind]
         secret = ROUTING_KEY if kind is Kind.PAGERDUTY else f"https://{path}.example.org/x"
-        outlets = Outlets(ListedSecrets(secret), HttpClients(http))
+        outlets = Outlets(self.secrets() if self.secrets else ListedSecrets(secret), HttpClients(http))
         senders: Mapping[Kind, Sender] = {
             Kind.SLACK: SlackSender(outlets, self.world.store),
             Kind.PAGERDUTY: PagerdutySender(outlets),

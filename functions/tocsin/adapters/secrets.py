@@ -138,7 +138,10 @@ def resolve(secrets: Secrets, reference: str, *, now: datetime, fresh: bool = Fa
     try:
         return secrets.reread(reference, now=now) if fresh else secrets.read(reference, now=now)
     except SecretUnavailableError as error:
-        raise DeliveryError(str(error), reason=FailureReason.CONNECTION, retryable=True) from None
+        # Nothing was sent: nobody has heard of it.
+        raise DeliveryError(
+            str(error), reason=FailureReason.CONNECTION, retryable=True, may_have_arrived=False
+        ) from None
     except SecretError as error:
         raise DeliveryError(str(error), reason=FailureReason.NOT_CONFIGURED, retryable=False) from None
 
