@@ -40,7 +40,9 @@ class RuleRecord:
 
     `routes_digest` and `receivers` (those that the rule names itself) say how its alerts were routed. `telling` holds
     the alerts that its groups are just being told of, and `ending` those of them whose end it is: a crash leaves that,
-    and a tick whose time was over.
+    and a tick whose time was over. `owed` holds those that have ended here while another rule fires them: their end is
+    told when none does. `definition` is that of the rule whose alerts these are. `is_lost` says that the rest of it
+    cannot be read.
     """
 
     key: RuleKey
@@ -53,6 +55,9 @@ class RuleRecord:
     receivers: tuple[str, ...] = ()
     telling: Mapping[Fingerprint, ActiveAlert] = field(default_factory=dict)
     ending: frozenset[Fingerprint] = frozenset()
+    owed: Mapping[Fingerprint, ActiveAlert] = field(default_factory=dict)
+    definition: str = ""
+    is_lost: bool = False
     version: int = 0
 
     @property

@@ -151,6 +151,8 @@ def test_a_rule_is_read_as_it_was_written(store):
         receivers=("dba", "boss"),
         telling=by_fingerprint(replace(active("c"), keep_firing_since=NOW)),
         ending=frozenset({active("c").fingerprint}),
+        owed=by_fingerprint(active("d")),
+        definition="what it was",
     )
     written = store.save_rule(record, now=NOW)
     assert written.version == 1

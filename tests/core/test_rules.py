@@ -23,7 +23,10 @@ from tocsin.core.rules import (
     Sample,
     TemplateContext,
     evaluate_rule,
+    interval_key,
+    interval_of,
     is_due,
+    missed_iterations,
 )
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -182,6 +185,26 @@ def test_a_group_is_due(interval, now, expected):
     assert is_due(RuleGroup("g", "f", (), interval=interval), now=now, tick=MINUTE) is expected
 
 
+@given(st.integers(61, 4000), st.integers(60, 2000), st.integers(0, 2000), st.data())
+def test_on_any_schedule_a_group_is_due_once_an_interval_and_catches_up_at_the_next_tick(interval, rate, offset, data):
+    length = timedelta(seconds=interval)
+    group = RuleGroup("g", "f", (), interval=length)
+    last, missed, evaluated = NOW, 0, []
+    for number in range(1, 80):
+        now = NOW + timedelta(seconds=offset + number * rate)
+        if data.draw(st.integers(0, 9)) == 0:
+            continue  # a tick that is lost
+        passed = missed_iterations(length, last, now=now)
+        is_new = now.timestamp() // interval != last.timestamp() // interval
+        assert is_due(group, now=now, tick=MINUTE, last=last) is is_new is (passed is not None)
+        if passed is not None:
+            evaluated.append(now.timestamp() // interval)
+            missed += passed
+            last = now
+    assert len(set(evaluated)) == len(evaluated), "never twice in one"
+    assert missed + len(evaluated) == last.timestamp() // interval - NOW.timestamp() // interval
+
+
 @given(st.integers(1, 50), st.integers(0, 59))
 def test_of_the_ticks_in_an_interval_exactly_one_is_due(minutes, offset):
     group = RuleGroup("g", "f", (), interval=minutes * MINUTE)
@@ -238,3 +261,9 @@ def test_the_order_of_the_samples_does_not_matter(history, random):
     for instances in history:
         samples = samples_of(instances)
         assert evaluate(RULE, {}, samples) == evaluate(RULE, {}, random.sample(samples, len(samples)))
+
+
+@pytest.mark.parametrize("seconds", [90, 300, 0.25, 10**7])
+def test_a_key_says_which_interval_it_is_about(seconds):
+    assert interval_of(interval_key(timedelta(seconds=seconds))) == timedelta(seconds=seconds)
+    assert interval_of(RuleKey("rules.yml;group;name;0")) is None

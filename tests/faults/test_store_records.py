@@ -130,5 +130,6 @@ def test_a_record_whose_tail_is_missing_for_good_keeps_no_other_rule_from_being_
     assert records[OTHER].active == sound.active
     assert (dict(records[KEY].active), records[KEY].version) == ({}, broken.version)
     assert "part of the record is missing" in records[KEY].error
-    store.save_rule(replace(records[KEY], active=some()), now=NOW)
+    assert (records[KEY].is_lost, records[OTHER].is_lost) == (True, False)
+    store.save_rule(replace(records[KEY], active=some(), is_lost=False), now=NOW)
     assert len(store.load_rules(now=NOW)[KEY].active) == 1

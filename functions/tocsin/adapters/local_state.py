@@ -32,7 +32,7 @@ from ..core.oncall import Override
 from ..core.patterns import Compile, without_engine
 from ..core.receivers import IntegrationKey
 from ..core.routing import GroupId
-from ..core.rules import RuleKey
+from ..core.rules import RuleKey, interval_of
 from ..errors import StoreError
 from ..ports import Claim, Delivery, DeliveryState, IngestedAlert, RuleRecord
 from .memory import INGESTED_KEPT_FOR, OVERRIDES_KEPT_FOR, SILENCES_KEPT_FOR, MemoryStore, _Claim, _Group
@@ -207,7 +207,11 @@ def forget_what_is_over(store: MemoryStore, *, now: datetime) -> None:
     store.rules = {
         key: each
         for key, each in store.rules.items()
-        if each.active or each.telling or each.changed_at is None or each.changed_at > now - RULES_KEPT_FOR
+        if each.active
+        or each.telling
+        or each.owed
+        or each.changed_at is None
+        or each.changed_at > now - RULES_KEPT_FOR - 2 * (interval_of(key) or timedelta(0))
     }
     store.groups = {key: each for key, each in store.groups.items() if _is_remembered(each, now)}
     for group in store.groups.values():

@@ -9,6 +9,7 @@ Source: https://github.com/prometheus/prometheus/blob/main/rules/alerting.go
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -70,6 +71,17 @@ class Rule:
     query_offset: timedelta = timedelta(0)
     receivers: tuple[str, ...] = ()
     threshold: Threshold | None = None
+
+    @property
+    def definition(self) -> str:
+        """Return a digest of what makes the rule's alerts: its state may move to another of the same definition.
+
+        Empty for a rule of Tocsin's own, which has no expression.
+        """
+        if not self.expr:
+            return ""
+        parts = (self.name, self.expr, sorted(self.labels.items()), self.hold_for, self.keep_firing_for)
+        return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +185,42 @@ class TemplateContext:
     annotation_steps: int = 2_000_000
 
 
-def is_due(group: RuleGroup, *, now: datetime, tick: timedelta) -> bool:
-    """Say whether a group's interval begins in this tick, counted from the epoch so that no memory is needed."""
-    if group.interval is None or group.interval <= tick:
+def has_own_pace(group: RuleGroup, *, tick: timedelta) -> bool:
+    """Say whether a group is not due in every tick."""
+    return group.interval is not None and group.interval > tick
+
+
+def is_due(group: RuleGroup, *, now: datetime, tick: timedelta, last: datetime | None = None) -> bool:
+    """Say whether one of the group's intervals, counted from the epoch, has begun since it was last evaluated.
+
+    Where nobody knows when that was, this tick has to be the first of an interval.
+    """
+    if group.interval is None or not has_own_pace(group, tick=tick):
         return True
-    return now.timestamp() % group.interval.total_seconds() < tick.total_seconds()
+    if last is None:
+        return now.timestamp() % group.interval.total_seconds() < tick.total_seconds()
+    return missed_iterations(group.interval, last, now=now) is not None
+
+
+def missed_iterations(interval: timedelta, last: datetime | None, *, now: datetime) -> int | None:
+    """Return how many intervals have gone by without an evaluation; None where this one has had its own."""
+    if last is None:
+        return 0
+    begun = int(now.timestamp() // interval.total_seconds()) - int(last.timestamp() // interval.total_seconds())
+    return begun - 1 if begun > 0 else None
+
+
+_INTERVAL = "<tocsin>;intervals;"
+
+
+def interval_key(interval: timedelta) -> RuleKey:
+    """Return the key under which it is known when the groups of an interval were last evaluated."""
+    return RuleKey(f"{_INTERVAL}{interval.total_seconds()};0")
+
+
+def interval_of(key: RuleKey) -> timedelta | None:
+    """Return the interval that a key is about, if it is about one."""
+    return timedelta(seconds=float(key.split(";")[2])) if key.startswith(_INTERVAL) else None
 
 
 def evaluate_rule(

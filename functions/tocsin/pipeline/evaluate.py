@@ -32,7 +32,11 @@ from ..core.rules import (
 from ..errors import QueryError
 from ..ports import MOST_SERIES, Health, LoadedConfiguration, Query, RuleRecord, Ticks
 from . import held_back, own_rules, watch
+from .iterations import last_evaluated, remember_iterations
 from .left_behind import tell_missed_ends
+from .lost_records import restore
+from .moving import Moved, carry_out, find_moves
+from .sharing import settle_shared
 from .telling import Acted, act_all
 from .template_queries import TemplateQueries
 from .tick import Evaluator, RuleOutcome, TickOutcome
@@ -54,9 +58,13 @@ def announce_ticks(ticks: Ticks, *, tick: timedelta, now: datetime) -> None:
 
 def run(world: Evaluator, loaded: LoadedConfiguration, *, now: datetime, only: str | None = None) -> TickOutcome:
     """Evaluate, tell, remember and sweep; one rule's failure never touches another's. `only` names a single rule."""
-    outcomes = _settle_rerouted(world, loaded, decide(world, loaded, now=now, only=only), now=now)
+    moved = _in_order(world, loaded, now=now)
+    outcomes = decide(world, loaded, now=now, only=only, moved=moved)
+    outcomes = _settle_rerouted(world, loaded, outcomes, now=now)
     news = [outcome for outcome in outcomes if outcome.after is not None]
     acted = act_all(world, loaded, news, now=now)
+    if only is None:
+        remember_iterations(world.rules, world.log, loaded.configuration, moved.records, tick=world.tick, now=now)
     is_rerouted = _reroute(world, loaded, now=now)
     overdue = _sweep(world, now=now)
     _report(world, loaded, outcomes, acted)
@@ -70,17 +78,31 @@ def run(world: Evaluator, loaded: LoadedConfiguration, *, now: datetime, only: s
     )
 
 
+def _in_order(world: Evaluator, loaded: LoadedConfiguration, *, now: datetime) -> Moved:
+    """Return the records of the rules, those that were lost put together again, and each under its rule's key."""
+    restored = restore(world, loaded.configuration, world.rules.load_rules(now=now), now=now)
+    moves = find_moves(loaded.configuration.rules(), restored.records, now=now)
+    moved = carry_out(world.rules, world.log, restored.records, moves, now=now) if moves else restored
+    return replace(moved, waiting=moved.waiting | restored.waiting)
+
+
 def decide(
-    world: Evaluator, loaded: LoadedConfiguration, *, now: datetime, only: str | None = None
+    world: Evaluator,
+    loaded: LoadedConfiguration,
+    *,
+    now: datetime,
+    only: str | None = None,
+    moved: Moved | None = None,
 ) -> list[RuleOutcome]:
     """Return what would change now, and write nothing; `only` names a single rule."""
-    records = world.rules.load_rules(now=now)
+    moved = moved or Moved(world.rules.load_rules(now=now))
+    records, waiting = moved.records, moved.waiting
     due = [
         rule
         for group in loaded.configuration.rule_groups
-        if is_due(group, now=now, tick=world.tick)
+        if is_due(group, now=now, tick=world.tick, last=last_evaluated(group, records))
         for rule in group.rules
-        if only in (None, rule.name) and not _is_behind(records.get(rule.key), now)
+        if only in (None, rule.name) and rule.key not in waiting and not _is_behind(records.get(rule.key), now)
     ]
     # Whatever fails already is asked last: it must not use up the time of the others.
     asked = sorted(due, key=lambda rule: rule.key in records and records[rule.key].health is Health.FAILING)
@@ -102,7 +124,10 @@ def decide(
     outcomes += [
         _carried_on(rule, records[rule.key], loaded.configuration.routes_digest, now=now)
         for rule in loaded.configuration.rules()
-        if only in (None, rule.name) and rule.key not in results and _is_interrupted(records.get(rule.key), now)
+        if only in (None, rule.name)
+        and rule.key not in results
+        and rule.key not in waiting
+        and _is_interrupted(records.get(rule.key), now)
     ]
     if only is None:
         own = [
@@ -111,7 +136,9 @@ def decide(
             *held_back.held_back_rules(world.limits, world.log, loaded, records, now=now),
         ]
         outcomes += [decided(rule, samples) for rule, samples in own if not _is_behind(records.get(rule.key), now)]
-        outcomes += _gone_rules(loaded, records, {rule.key for rule, _ in own}, now=now)
+        outcomes += _gone_rules(loaded, records, {rule.key for rule, _ in own} | waiting, now=now)
+    outcomes = settle_shared(outcomes, records, now=now)
+    if only is None:
         _report_alerts(world, records, outcomes)
     if template_queries.not_asked:
         world.log.warning("template_queries_not_asked", count=template_queries.not_asked)
@@ -170,8 +197,11 @@ def _decide_rule(
         receivers=rule.receivers,
         telling={},
         ending=frozenset(),
+        definition=rule.definition if evaluation.active else "",
     )
-    is_changed = bool(evaluation.transitions or told or is_rerouted or before.health is Health.FAILING)
+    is_redefined = bool(evaluation.active) and before.definition != rule.definition
+    is_failing = before.health is Health.FAILING
+    is_changed = bool(evaluation.transitions or told or is_rerouted or is_failing or is_redefined)
     return RuleOutcome(
         rule,
         before,
@@ -257,20 +287,21 @@ def _to_tell(
 def _gone_rules(
     loaded: LoadedConfiguration, records: Mapping[RuleKey, RuleRecord], own: Set[RuleKey], *, now: datetime
 ) -> list[RuleOutcome]:
-    """Return the end of rules that there are no longer, in the configuration or of our own: what fired expires."""
+    """Return the end of rules that there are no longer, in the configuration or of `own`: what fired expires."""
     known = {rule.key for rule in loaded.configuration.rules()} | own
     outcomes = []
     for key, record in sorted(records.items()):
-        if key in known or not (record.active or record.telling) or _is_behind(record, now):
+        if key in known or not (record.active or record.telling or record.owed) or _is_behind(record, now):
             continue
         _, group, name, _ = key.rsplit(";", 3)
         firing = {**record.active, **record.telling}  # a crash may have left what groups were told of as pending
         told = tuple((firing[k], True) for k in sorted(firing) if firing[k].state is AlertState.FIRING)
         routes_digest = loaded.configuration.routes_digest
+        is_ended = bool(record.active or record.telling)
         after = replace(record, active={}, telling={}, changed_at=now, routes_digest=routes_digest)
         rule = Rule(key=key, name=name, group=group, expr="", receivers=record.receivers)
         is_rerouted = _is_rerouted(rule, record, routes_digest)
-        outcomes.append(RuleOutcome(rule, record, after, told=told, is_rerouted=is_rerouted))
+        outcomes.append(RuleOutcome(rule, record, after if is_ended else None, told=told, is_rerouted=is_rerouted))
     return outcomes
 
 
@@ -296,7 +327,7 @@ def _reroute(world: Evaluator, loaded: LoadedConfiguration, *, now: datetime) ->
     if world.reroute is None:
         return True
     try:
-        world.reroute(loaded, now=now)
+        world.reroute(loaded, now=now, patience=world.patience)
     except Exception as error:  # the rules have been evaluated: the next tick tries again
         world.log.error("reroute_failed", error=repr(error))
         return False

@@ -17,7 +17,7 @@ from typing import Any
 
 from ...core.labels import Fingerprint, Labels
 from ...core.notifications import encode, format_time, parse_time
-from ...core.rules import ActiveAlert, AlertState, RuleKey
+from ...core.rules import ActiveAlert, AlertState, RuleKey, interval_of
 from ...errors import StoreError
 from ...ports import Health, RuleRecord
 from .table import Item, Table, at_version, epoch, has_expired, pack, split, stored, unpack
@@ -51,8 +51,8 @@ class DynamoRules:
     def _whole(self, key: RuleKey, head: Item, items: Mapping[str, Item]) -> RuleRecord:
         """Return a record with its tails; one that was written anew meanwhile is read again.
 
-        Where tails are missing for good, or nothing can be read from them, the rule begins anew: it must not keep the
-        others from being evaluated.
+        Where tails are missing for good, or nothing can be read from them, that is what it says: it must not keep the
+        other rules from being evaluated.
         """
         for _ in range(_READINGS):
             names = _tail_keys(key, head)
@@ -63,8 +63,15 @@ class DynamoRules:
                     break
             head = self._table.get(PARTITION, key) or head
             items = {item["sk"]: item for item in self._table.get_many(PARTITION, _tail_keys(key, head))}
-        error = "a part of the record is missing, or not what was written: it begins anew"
-        return RuleRecord(key, error=error, version=int(head["version"]))
+        receivers = head.get("receivers")
+        return RuleRecord(
+            key,
+            error="a part of the record is missing, or not what was written",
+            receivers=tuple(map(str, receivers)) if isinstance(receivers, list) else (),
+            definition=str(head.get("definition", "")),
+            is_lost=True,
+            version=int(head["version"]),
+        )
 
     def save_rule(self, record: RuleRecord, *, now: datetime) -> RuleRecord:
         written = replace(record, version=record.version + 1)
@@ -115,7 +122,7 @@ def _digest(text: str) -> str:
 
 
 def _head(record: RuleRecord, *, now: datetime) -> Item:
-    is_idle = not record.active and not record.telling and record.health is not Health.FAILING
+    is_idle = not (record.active or record.telling or record.owed) and record.health is not Health.FAILING
     return {
         "pk": PARTITION,
         "sk": record.key,
@@ -124,16 +131,17 @@ def _head(record: RuleRecord, *, now: datetime) -> Item:
         "error": record.error,
         "routes_digest": record.routes_digest,
         "receivers": list(record.receivers),
+        "definition": record.definition,
         "changed_at": format_time(record.changed_at) if record.changed_at else None,
         "failing_since": format_time(record.failing_since) if record.failing_since else None,
-        "expires_at": epoch(now + REMEMBERED_FOR) if is_idle else None,
+        "expires_at": epoch(now + REMEMBERED_FOR + 2 * (interval_of(record.key) or timedelta(0))) if is_idle else None,
     }
 
 
 def _text(record: RuleRecord) -> str:
     alerts = {
         name: {key: _alert_json(alert) for key, alert in alerts.items()}
-        for name, alerts in (("active", record.active), ("telling", record.telling))
+        for name, alerts in (("active", record.active), ("telling", record.telling), ("owed", record.owed))
     }
     return encode({**alerts, "ending": sorted(record.ending)})
 
@@ -147,10 +155,12 @@ def _record(key: RuleKey, item: Item, tails: Sequence[Item]) -> RuleRecord:
         active=_alerts(alerts["active"]),
         telling=_alerts(alerts["telling"]),
         ending=frozenset(Fingerprint(key) for key in alerts.get("ending", ())),
+        owed=_alerts(alerts.get("owed", {})),
         health=Health(item["health"]),
         error=item["error"],
         routes_digest=item["routes_digest"],
         receivers=tuple(item["receivers"]),
+        definition=item.get("definition", ""),
         changed_at=_time(item.get("changed_at")),
         failing_since=_time(item.get("failing_since")),
         version=item["version"],
