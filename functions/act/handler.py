@@ -17,11 +17,12 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     now = datetime.now(UTC)
     with app.invocation() as log:
         failed = []
-        for message_id, body in events.parse_queue(event):
+        for message in events.parse_received(event):
             try:
-                clicks.run(app.performer, events.parse_click(body), now=now)
+                clicks.run(app.performer, events.parse_click(message.body), now=now)
             except Exception as error:  # the bulkhead between messages
                 # The body is not logged: it holds a response_url.
-                log.error("click_failed", message_id=message_id, error=f"{type(error).__name__}: {error}")
-                failed.append({"itemIdentifier": message_id})
+                log.error("click_failed", message_id=message.id, error=f"{type(error).__name__}: {error}")
+                failed.append({"itemIdentifier": message.id})
+                clicks.not_done(app.performer, message, now=now)
         return {"batchItemFailures": failed}

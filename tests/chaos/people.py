@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from dev.pagerduty_account import ANN, Account, Incident
-from tests.stories.chat import TIMES, Chat
+from tests.stories.chat import Chat
 from tests.stories.world import World
 from tests.web.paging import Line
 from tocsin.core.clicks import Click
@@ -23,8 +23,8 @@ class Buttons(Chat):
 
     fate: Fate = lambda _, work: work()
 
-    def hand_over(self, click: Click, *, times: int = TIMES) -> None:
-        self.fate("click", partial(super().hand_over, click, times=times))
+    def hand_over(self, click: Click, *, receives: int = 1) -> None:
+        self.fate("click", partial(super().hand_over, click, receives=receives))
 
 
 @dataclass

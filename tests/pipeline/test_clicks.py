@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,12 +12,13 @@ import pytest
 from tests.stories.configurations import configuration, equal, policy, receiver, rule
 from tests.stories.world import World
 from tocsin.adapters.memory_receipts import MemoryReceipts
-from tocsin.core.clicks import Button, Click, Press
+from tocsin.core.clicks import Button, Click, Press, as_json
 from tocsin.core.incidents import IncidentState, Source
 from tocsin.core.oncall import Override, Schedule
 from tocsin.core.users import User
 from tocsin.errors import ConflictError, DeliveryError, FailureReason, StoreError
-from tocsin.pipeline.clicks import Outcome, Performer, run
+from tocsin.pipeline.clicks import ONCE_IN, TRIES, WAITS, Outcome, Performer, not_done, run
+from tocsin.pipeline.events import Received
 from tocsin.pipeline.incidents import Verb
 
 ANN = User("ann", slack_id="U1")
@@ -190,6 +192,41 @@ def test_a_click_that_fails_is_done_when_it_comes_again() -> None:
         run(broken, click, now=town.world.now)
     assert town.replies.said == []
     assert run(town.performer, click, now=town.world.now) is Outcome.DONE
+
+
+def handed_over(click: Click, receives: int) -> Received:
+    return Received("message-1", json.dumps(as_json(click)), "receipt-1", receives)
+
+
+def test_what_could_not_be_done_comes_again_within_seconds_and_then_is_said_to_be_given_up() -> None:
+    town, put_off = Town(), list[tuple[str, timedelta]]()
+    performer = replace(town.performer, put_off=lambda receipt, wait: put_off.append((receipt, wait)))
+    click = town.click(Press.ACKNOWLEDGE)
+    for receives in range(1, TRIES):
+        not_done(performer, handed_over(click, receives), now=town.world.now)
+    assert put_off == [("receipt-1", wait) for wait in WAITS]
+    assert town.replies.said == []
+    not_done(performer, handed_over(click, TRIES), now=town.world.now)
+    assert len(put_off) == len(WAITS)
+    assert "could not be done" in town.said
+    assert "press once more" in town.said
+    assert town.world.log.counts["Clicks"] == 1
+
+
+def test_where_it_cannot_be_put_off_the_queue_brings_it_again() -> None:
+    def broken(receipt: str, wait: timedelta) -> None:
+        raise StoreError("throttled")
+
+    town = Town()
+    performer = replace(town.performer, put_off=broken)
+    not_done(performer, handed_over(town.click(Press.ACKNOWLEDGE), 1), now=town.world.now)
+    not_done(performer, Received("message-2", "no click", "receipt-2", TRIES), now=town.world.now)
+    assert [event for _, event, _ in town.world.log.lines if event == "click_not_put_off"] == ["click_not_put_off"] * 2
+    assert town.replies.said == []
+
+
+def test_a_try_is_no_second_press() -> None:
+    assert WAITS[0] > ONCE_IN
 
 
 def test_who_presses_escalate_twice_means_it_once() -> None:

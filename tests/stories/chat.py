@@ -5,20 +5,22 @@ That a click is Slack's, and whose it is, is looked at before it is queued (test
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from tests.stories.outside import ServiceError
-from tests.stories.world import World
+from tests.stories.world import EXPECTED, World
 from tocsin.adapters.memory_receipts import MemoryReceipts
-from tocsin.core.clicks import Button, Click, Press
+from tocsin.core.clicks import Button, Click, Press, as_json
 from tocsin.core.incidents import IncidentId
 from tocsin.errors import DeliveryError, FailureReason
 from tocsin.pipeline import clicks
+from tocsin.pipeline.events import Received
 
-# How long a click stays hidden that could not be done, and how often it is handed over (template.yaml).
-HIDDEN, TIMES = timedelta(seconds=270), 4
+# How long a click stays hidden whose function has died (template.yaml).
+HIDDEN = timedelta(seconds=90)
 
 
 @dataclass
@@ -42,13 +44,27 @@ class Chat:
         button = Button(press, incident or self.world.escalations.started[-1], hold)
         self.hand_over(Click(f"click-{self.pressed}", button, by, by, self.world.now, "https://slack.example/reply"))
 
-    def hand_over(self, click: Click, *, times: int = TIMES) -> None:
-        """Have a click done, and again later where it could not be."""
-        world = self.world
-        is_done = world._invoke(lambda: clicks.run(self._performer(), click, now=world.now), "act")
-        if not is_done and times > 1 and world.redelivers:
-            world.at(world.now + HIDDEN, lambda: self.hand_over(click, times=times - 1))
+    def hand_over(self, click: Click, *, receives: int = 1) -> None:
+        """Have a click done, and again where it could not be: when the function says so, if it lives to say it."""
+        world, hidden = self.world, [HIDDEN]
+
+        def act() -> None:
+            performer = replace(self._performer(), put_off=lambda _, wait: world._wrap(self).hide(hidden, wait))
+            try:
+                clicks.run(performer, click, now=world.now)
+            except EXPECTED:
+                received = Received(click.id, json.dumps(as_json(click)), receives=receives)
+                clicks.not_done(performer, received, now=world.now)
+                raise
+
+        is_done = world._invoke(act, "act")
+        if not is_done and receives < clicks.TRIES and world.redelivers:
+            world.at(world.now + hidden[-1], lambda: self.hand_over(click, receives=receives + 1))
         self.done(IncidentId(click.button.incident))
+
+    def hide(self, hidden: list[timedelta], wait: timedelta) -> None:
+        """Have a message hidden for so long, as SQS does."""
+        hidden.append(wait)
 
     def _performer(self) -> clicks.Performer:
         world = self.world

@@ -22,6 +22,7 @@ from samcli.yamlhelper import yaml_parse
 from dev.expand import expand
 from tests.test_metrics_documented import counted
 from tocsin.core.watching import WATCHDOG_EVERY
+from tocsin.pipeline import clicks
 
 ROOT = Path(__file__).parents[2]
 
@@ -434,6 +435,14 @@ def test_a_message_stays_hidden_while_it_is_worked_on(mapping: str, queue: str) 
     function = _of_type("AWS::Lambda::EventSourceMapping")[mapping]["FunctionName"]["Ref"]
     timeout = _of_type("AWS::Lambda::Function")[function]["Timeout"]
     assert _of_type("AWS::SQS::Queue")[queue]["VisibilityTimeout"] >= timeout
+
+
+def test_a_click_comes_as_often_as_the_function_expects() -> None:
+    queue = _of_type("AWS::SQS::Queue")["ActionQueue"]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == clicks.TRIES
+    # It comes back after its function has died when it is in nobody's hand any more.
+    timeout = _of_type("AWS::Lambda::Function")["ActFunction"]["Timeout"]
+    assert timeout < clicks.IN_HAND.total_seconds() <= queue["VisibilityTimeout"]
 
 
 def test_the_schedule_gives_its_own_time() -> None:

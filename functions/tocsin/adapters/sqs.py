@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ..core.clicks import Click, as_json
@@ -82,6 +82,18 @@ class SqsActions:
             self._client().send_message(QueueUrl=self._url, MessageBody=json.dumps(as_json(click), sort_keys=True))
         except (BotoCoreError, ClientError) as error:
             raise StoreError(f"a click could not be put into its queue: {type(error).__name__}") from None
+
+    def put_off(self, receipt: str, wait: timedelta) -> None:
+        """Have what was received come again after a while. Raises StoreError."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        seconds = math.ceil(wait.total_seconds())
+        try:
+            self._client().change_message_visibility(
+                QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=seconds
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise StoreError(f"a click could not be put off: {type(error).__name__}") from None
 
 
 def _timer(group: GroupId, at: datetime) -> dict[str, str]:

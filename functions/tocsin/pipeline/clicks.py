@@ -1,11 +1,13 @@
 """What people press or type in a chat, done after the chat has its answer; and one sentence to who did it.
 
 Twice is once: a click is in hand while it is done, and known as done afterwards. Whatever comes of it is said, also
-that somebody else was there first, or that it is over; only what could not be done at all is tried again.
+that somebody else was there first, or that it is over; only what could not be done at all is tried again, within
+seconds, and who pressed is told when that ends.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,12 +18,17 @@ from ..core.drills import are_drills, mark
 from ..core.incidents import Actor, IncidentId, Source
 from ..core.oncall import HORIZON, in_force, shift_at
 from ..core.wording import clip, one_line, plural, time_text
-from ..errors import ConflictError, DeliveryError, StoreError
+from ..errors import ConflictError, DeliveryError, EventError, StoreError
 from ..ports import Configurations, Overrides, Receipt, Receipts, Replies
 from . import incidents
 from .drills import marked
+from .events import Received, parse_click
 from .incidents import Desk, ListedIncident, Order, Verb
 
+# After these waits a click that could not be done comes again. The first is longer than ONCE_IN: it would be taken for
+# another press. One more than these is the queue's maxReceiveCount.
+WAITS = tuple(timedelta(seconds=seconds) for seconds in (12, 15, 20, 30, 45))
+TRIES = len(WAITS) + 1
 # As long as the function may run, and longer than a click may come again.
 IN_HAND, KEPT_FOR = timedelta(seconds=60), timedelta(days=2)
 # Older ones are not what anybody wants any more, and nobody could be told.
@@ -45,17 +52,32 @@ class Outcome(StrEnum):
     ANSWERED = "answered"
     REPEATED = "came before"
     TOO_OLD = "too old"
+    GIVEN_UP = "given up"
+
+
+_GIVEN_UP = (
+    "That could not be done, though it was tried for two minutes: please look again, and press once more, or use"
+    " another way (`tocsin incident`)."
+)
+
+
+def _by_itself(receipt: str, wait: timedelta) -> None:
+    """Leave it to the queue when a message comes again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Performer:
-    """What doing clicks works with: where the people's desk is, and how they are answered."""
+    """What doing clicks works with: where the people's desk is, and how they are answered.
+
+    `put_off` has a message of the queue, by its receipt, come again after a while. It raises StoreError.
+    """
 
     desk: Desk
     configurations: Configurations
     receipts: Receipts
     reply: Replies
     overrides: Overrides
+    put_off: Callable[[str, timedelta], object] = _by_itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +105,20 @@ def run(world: Performer, click: Click, *, now: datetime) -> Outcome:
     world.desk.log.info("click_done", click=click.id, outcome=done.outcome.value, **fields)
     world.desk.log.count("Clicks", outcome=done.outcome.value)
     return done.outcome
+
+
+def not_done(world: Performer, received: Received, *, now: datetime) -> None:
+    """Say when a click that could not be done comes again, or to who pressed that it does not."""
+    try:
+        click = parse_click(received.body)
+        if received.receives < TRIES:
+            world.put_off(received.receipt, WAITS[max(received.receives, 1) - 1])
+            return
+    except (EventError, StoreError) as error:  # the queue says when it comes again
+        world.desk.log.warning("click_not_put_off", message_id=received.id, error=str(error))
+        return
+    world.desk.log.count("Clicks", outcome=Outcome.GIVEN_UP.value)
+    _answer(world, click, _GIVEN_UP, now=now)
 
 
 def _give_back(receipts: Receipts, name: str, until: datetime) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -35,6 +36,25 @@ def parse_queue(event: Any) -> Iterator[tuple[str, str]]:
             yield record["messageId"], record["body"]
         except (KeyError, TypeError):
             raise EventError("expected `messageId` and `body` in each record of an SQS event") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message of a queue: `receipt` says which of its receptions this is, the `receives`-th."""
+
+    id: str
+    body: str
+    receipt: str = ""
+    receives: int = 1
+
+
+def parse_received(event: Any) -> Iterator[Received]:
+    """Yield each message of an SQS event, with how often it has come."""
+    for record, (message_id, body) in zip(_records(event, "an SQS event"), parse_queue(event), strict=True):
+        attributes = record.get("attributes")
+        count = attributes.get("ApproximateReceiveCount") if isinstance(attributes, Mapping) else None
+        receives = int(count) if isinstance(count, str) and count.isdecimal() else 1
+        yield Received(message_id, body, str(record.get("receiptHandle") or ""), receives)
 
 
 def parse_timer(body: str) -> tuple[GroupId, datetime]:
