@@ -892,6 +892,10 @@ def test_a_silence_comes_back_as_it_was(store):
     assert found.matches({"team": "xy"})
     assert not found.matches({"team": "yx"})
     assert store.load_silence(SilenceId("nobody"), now=NOW) is None
+    exact = silence(2, matchers=((Matcher("a", MatchType.EQUAL, "1"),),), schedule=None, is_exact=True)
+    store.save_silences([SilenceChange(exact)])
+    found = store.load_silence(exact.id, now=NOW)
+    assert (found, found.matches({"a": "1"}), found.matches({"a": "1", "b": "2"})) == (exact, True, False)
 
 
 def test_a_silence_that_is_over_is_shown_for_five_days(store):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from tests.stories.configurations import MINUTE, configuration, receiver, rule
 from tests.stories.world import START, World
+from tocsin.adapters.silence_json import silence_as_json
 from tocsin.core.alerts import Status
 from tocsin.core.configuration import Configuration
 from tocsin.core.incidents import Actor, Change, IncidentState, Refusal, Source
@@ -325,6 +327,38 @@ def test_what_is_suppressed_is_silenced_exactly_and_anything_else_is_heard():
     assert names == {"Other/a", "Down/b"}
     said = [each.said for started in world.escalations.started for each in world.store.load_events(started)]
     assert "Open again: what fires is not all silenced" in said
+
+
+def test_what_has_more_labels_than_what_is_suppressed_is_heard():
+    world = world_of()
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3)
+    world.act(Verb.SUPPRESS, by="ann", minutes=600)
+    world.advance(minutes=10)
+    world.metric_goes_bad("Down", instance="b")
+    world.advance(minutes=10)
+    assert "Down/b" in {name for page in world.pages[2:] for name in page.names(Status.FIRING)}
+    assert world.incident().state is IncidentState.OPEN
+    world.advance(hours=2)
+    assert all(page.names(Status.FIRING) == ["Down/b"] for page in world.pages[2:]), "the first one stays silenced"
+
+
+def test_a_suppression_too_large_for_one_silence_is_several_that_end_together():
+    world = world_of()
+    for number in range(8):
+        world.metric_goes_bad("Down", instance=str(number), path="/" * 60_000)
+    world.advance(minutes=3)
+    assert world.act(Verb.SUPPRESS, by="ann", minutes=300).refusal is None
+    world.advance(minutes=10)
+    silences = world.store.load_silences(now=world.now)
+    assert [each.annotations for each in silences] == [{"incident": world.incident().id}] * 3
+    assert all(len(json.dumps(silence_as_json(each))) < 400 * 1024 for each in silences)
+    assert world.incident().state is IncidentState.SUPPRESSED
+    assert len(world.pages) == 2
+    world.end_silence(silences[1].id)
+    assert {each.ends_at for each in world.store.load_silences(now=world.now)} == {world.now}
+    world.advance(minutes=6)
+    assert world.incident().state is IncidentState.OPEN
 
 
 def test_who_follows_an_incident_is_told_of_its_silence_with_the_alerts_that_it_is_about():

@@ -27,6 +27,7 @@ def silence_as_json(silence: Silence) -> dict[str, Any]:
         "updated_at": format_time(silence.updated_at),
         "annotations": dict(silence.annotations),
         "schedule": _schedule_as_json(silence.schedule) if silence.schedule else None,
+        **({"is_exact": True} if silence.is_exact else {}),
     }
 
 
@@ -42,6 +43,7 @@ def silence_from_json(data: Mapping[str, Any], compile_pattern: Compile) -> Sile
         updated_at=parse_time(data["updated_at"]),
         annotations=dict(data["annotations"]),
         schedule=_schedule(data["schedule"]) if data["schedule"] else None,
+        is_exact=data.get("is_exact", False),
     )
 
 

@@ -2,7 +2,8 @@
 
 A silence silences an alert that fulfils every matcher of any of its sets, from its start to before its end. It only
 moves from pending to active to expired, and what it has silenced is history that nobody changes: an update that would
-change it expires the silence and makes a new one. A schedule (our own) makes a silence recur within its time.
+change it expires the silence and makes a new one. A schedule (our own) makes a silence recur within its time. An exact
+silence (our own) silences the alerts whose labels its sets name in full, and none that has others beside them.
 
 Source: https://github.com/prometheus/alertmanager/blob/main/silence/silence.go and api/v2/api.go
 """
@@ -50,7 +51,10 @@ class Recurrence:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """One silence; times are aware UTC datetimes, `ends_at` is no longer part of it."""
+    """One silence; times are aware UTC datetimes, `ends_at` is no longer part of it.
+
+    An exact one has matchers for equality only.
+    """
 
     id: SilenceId
     matchers: MatcherSets
@@ -61,6 +65,13 @@ class Silence:
     updated_at: datetime
     annotations: Mapping[str, str] = field(default_factory=dict)
     schedule: Recurrence | None = None
+    is_exact: bool = False
+    _named: frozenset[frozenset[tuple[str, str]]] = field(init=False, compare=False, repr=False, default=frozenset())
+
+    def __post_init__(self) -> None:
+        if self.is_exact:
+            named = frozenset(frozenset((each.name, each.value) for each in matchers) for matchers in self.matchers)
+            object.__setattr__(self, "_named", named)
 
     def state_at(self, now: datetime) -> SilenceState:
         """Return whether it is yet to come, holds, or is over."""
@@ -76,6 +87,8 @@ class Silence:
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Say whether the labels fulfil any of the sets, whatever the time."""
+        if self.is_exact:
+            return frozenset(labels.items()) in self._named
         return _match(self.matchers, labels)
 
 
@@ -213,10 +226,12 @@ def decide_change(
     if stored is not None and _keeps_history(stored, wanted, starts_at, now=now):
         if stored.state_at(now) is SilenceState.ACTIVE:
             starts_at = stored.starts_at
-        return Change(ChangeKind.UPDATED, _made(wanted, stored.id, starts_at, ends_at, now=now))
+        silence = _made(wanted, stored.id, starts_at, ends_at, now=now)
+        return Change(ChangeKind.UPDATED, _as_exact(silence, stored))
     silence = _made(wanted, new_id, max(starts_at, now), ends_at, now=now)
     if stored is None:
         return Change(ChangeKind.CREATED, silence)
+    silence = _as_exact(silence, stored)
     is_over = stored.state_at(now) is SilenceState.EXPIRED
     return Change(ChangeKind.REPLACED, silence, expired=None if is_over else expire(stored, now=now))
 
@@ -248,6 +263,13 @@ def _keeps_history(stored: Silence, draft: Draft, starts_at: datetime, *, now: d
             return same and _second(stored.starts_at) == _second(starts_at)
         case SilenceState.EXPIRED:
             return False
+
+
+def _as_exact(silence: Silence, stored: Silence) -> Silence:
+    """Return a silence as exact as the one that it was made of, where it names the same: clients don't know of that."""
+    if not stored.is_exact or _as_set(stored.matchers) != _as_set(silence.matchers):
+        return silence
+    return replace(silence, is_exact=True, annotations={**stored.annotations, **silence.annotations})
 
 
 def _as_set(sets: MatcherSets) -> frozenset[frozenset[Matcher]]:

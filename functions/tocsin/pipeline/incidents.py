@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from uuid import NAMESPACE_URL, uuid5
 
 from ..core.alerts import Alert, Status
 from ..core.grouping import GroupState
@@ -32,10 +31,10 @@ from ..core.incidents import (
     suppress,
 )
 from ..core.labels import Fingerprint
-from ..core.matchers import Matcher, MatchType, matches_all
+from ..core.matchers import Matcher, matches_all
 from ..core.notifications import format_time
 from ..core.rules import ActiveAlert, AlertState, RuleKey
-from ..core.silences import Silence, SilenceId
+from ..core.suppressing import silences_on
 from ..core.users import User
 from ..errors import ConflictError
 from ..ports import (
@@ -278,26 +277,16 @@ def _save(desk: Desk, before: Incident, after: Incident, order: Order, *, now: d
 
 
 def _silence(desk: Desk, incident: Incident, order: Order, *, now: datetime) -> None:
-    """Silence exactly what fires in an incident's group; the same order again makes the same silence."""
+    """Silence exactly what fires in an incident's group; the same order again makes the same silences."""
     firing = _firing_in(desk, incident, now=now)
     if not firing or order.until is None:
         return
-    silence = Silence(
-        id=SilenceId(str(uuid5(NAMESPACE_URL, f"{incident.id}/{incident.version}"))),
-        matchers=tuple(
-            tuple(Matcher(name, MatchType.EQUAL, value) for name, value in sorted(alert.labels.items()))
-            for alert in firing
-        ),
-        starts_at=now,
-        ends_at=order.until,
-        created_by=order.actor.name,
-        comment=order.comment or f"incident {incident.id}",
-        updated_at=now,
-    )
-    try:
-        desk.silences.save_silences([SilenceChange(silence)])
-    except ConflictError:
-        desk.log.info("silence_is_there", silence=silence.id)  # an attempt before this one made it
+    by, comment = order.actor.name, order.comment
+    for silence in silences_on(incident, firing, by=by, comment=comment, until=order.until, now=now):
+        try:
+            desk.silences.save_silences([SilenceChange(silence)])
+        except ConflictError:
+            desk.log.info("silence_is_there", silence=silence.id)  # an attempt before this one made it
 
 
 def _active_groups(desk: Desk, *, now: datetime) -> Iterator[tuple[GroupState, Incident | None]]:

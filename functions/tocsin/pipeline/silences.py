@@ -12,7 +12,9 @@ from datetime import datetime
 
 from ..core import silences as core
 from ..core.configuration import Configuration
+from ..core.incidents import IncidentId
 from ..core.silences import Change, Draft, Silence, SilenceId, check_breadth, decide_change
+from ..core.suppressing import INCIDENT, suppressing
 from ..errors import ConflictError
 from ..ports import Log, SilenceChange, Silences
 
@@ -58,7 +60,19 @@ def save(
 
 
 def expire(world: Keeper, silence: SilenceId, *, now: datetime) -> Silence | None:
-    """End a silence now; None where there is none. Raises ConflictError if it never stands still."""
+    """End a silence now, with all of the suppression that it is part of; None where there is none.
+
+    Raises ConflictError if one never stands still.
+    """
+    stored = world.silences.load_silence(silence, now=now)
+    if stored is not None and stored.is_exact and INCIDENT in stored.annotations:
+        incident = IncidentId(stored.annotations[INCIDENT])
+        for each in suppressing(world.silences.load_silences(now=now), incident, now=now):
+            _expire(world, each.id, now=now)
+    return _expire(world, silence, now=now)
+
+
+def _expire(world: Keeper, silence: SilenceId, *, now: datetime) -> Silence | None:
     for _ in range(ATTEMPTS):
         stored = world.silences.load_silence(silence, now=now)
         if stored is None:

@@ -1,7 +1,8 @@
-"""Alertmanager's API v2 for silences, with two keys of our own.
+"""Alertmanager's API v2 for silences, with three keys of our own.
 
     matcherSets   several sets of matchers, any of which has to match; `matchers` then is the first
     schedule      {"timeIntervals": ["nights"]}: holds only within these time intervals of alertmanager.yml
+    isExact       silences the alerts that its sets name in full only; said, and never asked for
 
 Source: https://github.com/prometheus/alertmanager/blob/main/api/v2/api.go and compat.go
 """
@@ -100,6 +101,8 @@ def gettable(silence: Silence, *, now: datetime) -> dict[str, Any]:
         view["annotations"] = dict(silence.annotations)
     if len(sets) > 1:
         view["matcherSets"] = sets
+    if silence.is_exact:
+        view["isExact"] = True
     if silence.schedule is not None:
         view["schedule"] = {"timeIntervals": list(silence.schedule.names)}
     return view
