@@ -433,6 +433,23 @@ def test_who_has_no_way_to_be_told_is_handed_nothing():
     assert told(world) == [(0, "team"), (0, "oncall"), (5, "second"), (15, "boss")]
 
 
+@pytest.mark.parametrize(
+    ("verb", "said", "first"),
+    [(Verb.ESCALATE, "Escalated by ann", "second"), (Verb.REASSIGN, "Handed to bob by ann", "user/bob/slack")],
+)
+def test_who_is_called_by_hand_is_told_at_once_though_it_was_suppressed(verb: Verb, said: str, first: str):
+    world = world_of()
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3, seconds=30)
+    world.act(Verb.SUPPRESS, by="ann", minutes=240)
+    world.advance(minutes=10)
+    world.act(verb, by="ann", to="bob")
+    assert world.incident().said == f"{said}: what silenced it is ended"
+    world.advance(hours=5)
+    assert told(world)[2] == (12, first)
+    assert {each.ends_at for each in world.store.load_silences(now=world.now)} == {OPENED + 12 * MINUTE}
+
+
 def test_by_hand_the_next_step_is_taken_now():
     world = world_of()
     world.metric_goes_bad("Down")

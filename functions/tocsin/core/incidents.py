@@ -262,12 +262,16 @@ def suppress(incident: Incident, *, by: Actor, until: datetime, comment: str = "
 
 
 def escalate(incident: Incident, *, by: Actor, comment: str = "", now: datetime) -> Incident | Refusal:
-    """Return the incident with its next step due now; where every step was taken, the first is next."""
+    """Return the incident with its next step due now; where every step was taken, the first is next.
+
+    What suppresses it has to end with that, by the caller.
+    """
     if incident.is_over:
         return Refusal.OVER
-    if incident.said == _phrase("Escalated", by) and incident.changed_at and now < incident.changed_at + _MOMENT:
+    said = _phrase("Escalated", by)
+    if incident.said in (said, said + _HEARD_AGAIN) and incident.changed_at and now < incident.changed_at + _MOMENT:
         return Refusal.AGAIN
-    after = _change(incident, Change.ESCALATED, by, "Escalated", comment, now=now)
+    after = _change(incident, Change.ESCALATED, by, "Escalated", comment, _unsilenced(incident), now=now)
     if after.position < len(after.steps):
         after = replace(after, turn_at=now - after.steps[after.position].after)
         return _in_state(replace(after, owner="", until=None, climb=after.climb + 1), IncidentState.OPEN)
@@ -275,14 +279,15 @@ def escalate(incident: Incident, *, by: Actor, comment: str = "", now: datetime)
 
 
 def reassign(incident: Incident, *, by: Actor, to: str, comment: str = "", now: datetime) -> Incident | Refusal:
-    """Return the incident in another user's hands, who is told at once."""
+    """Return the incident in another user's hands, who is told at once; the caller ends what suppresses it."""
     if incident.is_over:
         return Refusal.OVER
     if incident.state is IncidentState.ACKNOWLEDGED and incident.owner == to:
         return Refusal.ALREADY
     if not incident.terms.is_acknowledgeable:
         return Refusal.NOT_ACKNOWLEDGEABLE
-    after = _owned(_change(incident, Change.REASSIGNED, by, f"Handed to {to}", comment, now=now), to, now=now)
+    after = _change(incident, Change.REASSIGNED, by, f"Handed to {to}", comment, _unsilenced(incident), now=now)
+    after = _owned(after, to, now=now)
     # A step of its own, so that they are told though an earlier one has reached them.
     return replace(_call(after, to, now=now), climb=incident.climb + 1)
 
@@ -351,6 +356,13 @@ def has_expired(alert: Alert) -> bool:
 _MOMENT = timedelta(seconds=30)
 # What is handed over again comes within minutes; more than these nobody does meanwhile.
 _ORDERS_KEPT = 16
+
+
+_HEARD_AGAIN = ": what silenced it is ended"
+
+
+def _unsilenced(incident: Incident) -> str:
+    return _HEARD_AGAIN if incident.state is IncidentState.SUPPRESSED else ""
 
 
 def _call(incident: Incident, user: str, *, now: datetime) -> Incident:

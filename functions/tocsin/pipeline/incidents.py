@@ -20,6 +20,7 @@ from ..core.incidents import (
     Event,
     Incident,
     IncidentId,
+    IncidentState,
     Refusal,
     acknowledge,
     escalate,
@@ -34,7 +35,8 @@ from ..core.labels import Fingerprint
 from ..core.matchers import Matcher, matches_all
 from ..core.notifications import format_time
 from ..core.rules import ActiveAlert, AlertState, RuleKey
-from ..core.suppressing import silences_on
+from ..core.silences import expire
+from ..core.suppressing import silences_on, suppressing
 from ..core.users import User
 from ..errors import ConflictError
 from ..ports import (
@@ -195,6 +197,10 @@ class Order:
 _STATES_SAY_ALL = frozenset({Change.ACKNOWLEDGED, Change.RESOLVED})
 
 
+# Somebody is to be told at once.
+_CALLS = frozenset({Verb.ESCALATE, Verb.REASSIGN})
+
+
 @dataclass(frozen=True, slots=True)
 class Acted:
     """The incident as it is now; `refusal` says why the order changed nothing."""
@@ -272,6 +278,8 @@ def _save(desk: Desk, before: Incident, after: Incident, order: Order, *, now: d
     desk.timers.announce(after.group, at=now + SAFETY, now=now)
     if order.verb is Verb.SUPPRESS:
         _silence(desk, before, order, now=now)
+    elif before.state is IncidentState.SUPPRESSED and order.verb in _CALLS:
+        _end_silences(desk, before, now=now)
     desk.incidents.escalate(after, {}, starts=after.climb != before.climb, now=now)
     desk.timers.announce(after.group, at=now, now=now)
 
@@ -287,6 +295,12 @@ def _silence(desk: Desk, incident: Incident, order: Order, *, now: datetime) -> 
             desk.silences.save_silences([SilenceChange(silence)])
         except ConflictError:
             desk.log.info("silence_is_there", silence=silence.id)  # an attempt before this one made it
+
+
+def _end_silences(desk: Desk, incident: Incident, *, now: datetime) -> None:
+    """End what suppresses an incident: whoever is to be told hears nothing of what is silenced."""
+    for silence in suppressing(desk.silences.load_silences(now=now), incident.id, now=now):
+        desk.silences.save_silences([SilenceChange(expire(silence, now=now), silence)])
 
 
 def _active_groups(desk: Desk, *, now: datetime) -> Iterator[tuple[GroupState, Incident | None]]:
