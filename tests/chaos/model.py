@@ -22,7 +22,6 @@ from operator import attrgetter
 from tests.chaos.situations import INTERVAL, REPEAT, RULES, SOURCE, TARGETS, Series, Situation
 from tocsin.core.alerts import Alert, Status
 from tocsin.core.incidents import IncidentId
-from tocsin.core.matchers import matches_all
 from tocsin.core.notifications import Notification, Reason
 from tocsin.core.receivers import IntegrationKey
 from tocsin.core.routing import GroupId
@@ -94,7 +93,7 @@ class Quiet:
 
     def silences(self, alert: Alert) -> bool:
         if self.alerts:
-            return any(matches_all(each, alert.labels) for each in self.alerts)
+            return any({each.name: each.value for each in named} == dict(alert.labels) for named in self.alerts)
         return self.what in (alert.name, alert.labels.get("instance"))
 
 

@@ -308,6 +308,20 @@ def test_what_is_snoozed_is_quiet_until_then_and_climbs_again():
     assert world.incident().state is IncidentState.OPEN
 
 
+def test_what_is_new_in_a_snoozed_incident_is_told_and_also_to_who_snoozed_it():
+    world = world_of(repeat=20 * MINUTE)
+    world.metric_goes_bad("Down", instance="a")
+    world.advance(minutes=3, seconds=30)
+    world.act(Verb.SNOOZE, by="bob", minutes=60)
+    world.metric_goes_bad("Down", instance="b")
+    world.advance(minutes=59)
+    assert sorted(page.receiver for page in world.pages[2:]) == ["oncall", "team", "user/bob/slack"]
+    assert all("Down/b" in page.names(Status.FIRING) for page in world.pages[2:])
+    assert world.incident().state is IncidentState.SNOOZED
+    world.advance(minutes=5)
+    assert told(world)[5] == (62, "oncall")
+
+
 def test_what_is_suppressed_is_silenced_exactly_and_anything_else_is_heard():
     world = world_of(rule("Other"))
     world.metric_goes_bad("Down", instance="a")

@@ -10,7 +10,7 @@ from .parser_desk import FORMATS, place_options
 _ACTS = {
     "ack": "have it: nobody else is called",
     "resolve": "close it, whatever fires",
-    "snooze": "have nobody told again until a time",
+    "snooze": "let it climb no further, and repeat nothing, until a time",
     "suppress": "silence exactly what fires in it until a time",
     "escalate": "take the next step now",
     "reassign": "hand it to another user, who is told",

@@ -60,8 +60,8 @@ OVER = frozenset({IncidentState.RESOLVED, IncidentState.EXPIRED})
 # Nobody is told again of what fires: somebody has it, or asked for quiet.
 QUIET = frozenset({IncidentState.ACKNOWLEDGED, IncidentState.SNOOZED, IncidentState.SUPPRESSED})
 
-# Somebody has it, and hears of what is new.
-HELD = frozenset({IncidentState.ACKNOWLEDGED})
+# Somebody has it, and hears of what is new: new alerts are news, also where somebody has asked for quiet.
+HELD = frozenset({IncidentState.ACKNOWLEDGED, IncidentState.SNOOZED})
 
 
 class Change(StrEnum):
@@ -251,7 +251,7 @@ def expire(incident: Incident, *, now: datetime) -> Incident | Refusal:
 
 
 def snooze(incident: Incident, *, by: Actor, until: datetime, comment: str = "", now: datetime) -> Incident | Refusal:
-    """Return the incident that nobody is told of again until a time."""
+    """Return the incident that climbs no further, and is not repeated, until a time."""
     after = _quiet(incident, IncidentState.SNOOZED, Change.SNOOZED, by, until, comment, now=now)
     return after if isinstance(after, Refusal) else replace(after, owner=by.name)
 
