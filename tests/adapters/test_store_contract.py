@@ -256,6 +256,7 @@ def test_a_flush_is_read_as_it_was_written(store):
         look_at=NOW + 5 * MINUTE,
         sent={key: entry, IntegrationKey("boss/sns/0"): replace(entry, resolved=frozenset())},
         escalated={"second": 2, "boss.of-it": 3},
+        counted=frozenset({alert("b").fingerprint}),
         incident=incident().id,
     )
     held = Cooldown(starts_at=NOW, until=NOW + MINUTE, held=2, held_starts_at=NOW + SECOND)

@@ -15,11 +15,12 @@ from tocsin.adapters.silence_json import silence_as_json
 from tocsin.core.alerts import Status
 from tocsin.core.configuration import Configuration
 from tocsin.core.incidents import Actor, Change, IncidentState, Refusal, Source
+from tocsin.core.merging import Posted
 from tocsin.core.notifications import Reason
 from tocsin.core.oncall import Override, Schedule
 from tocsin.core.pagerduty import dedup_key
 from tocsin.core.policies import NO_TERMS, EscalationPolicy, Step, Terms
-from tocsin.core.receivers import Kind
+from tocsin.core.receivers import Kind, Receiver
 from tocsin.core.routing import RouteSpec
 from tocsin.core.users import ContactRule, Method, User, contact_name
 from tocsin.pipeline.incidents import Acted, Order, Verb, act
@@ -549,6 +550,35 @@ def test_how_often_it_fired_while_it_was_open_is_counted():
     world.advance(minutes=10)
     counts = world.incident().counts
     assert (counts.fired, counts.last_value, counts.first_at) == (3, 9.0, START + MINUTE)
+
+
+def test_what_is_told_late_is_counted_once_whenever_it_began():
+    world = world_of()
+    world.metric_goes_bad("Down", instance="a")
+    world.advance(minutes=3)
+    posted = Posted({"alertname": "Down", "instance": "b"}, {}, START - HOUR, world.now + 24 * HOUR)
+    world.post(posted)
+    world.advance(minutes=30)
+    counts = world.incident().counts
+    assert (counts.fired, counts.first_at, counts.last_at) == (2, START - HOUR, START + MINUTE)
+
+
+def test_the_newest_value_of_what_fires_is_known():
+    world = world_of()
+    world.metric_goes_bad("Down", value=1.0, instance="a")
+    world.advance(minutes=3)
+    world.metric_goes_bad("Down", value=50.0, instance="a")
+    world.advance(minutes=20)
+    assert (world.incident().counts.fired, world.incident().counts.last_value) == (1, 50.0)
+
+
+def test_where_a_group_itself_tells_nobody_its_alerts_are_counted_once():
+    loaded = configured()
+    world = World(replace(loaded, receivers={**loaded.receivers, "team": Receiver("team", ())}))
+    world.metric_goes_bad("Down")
+    world.advance(hours=1)
+    world.acknowledge("ann")
+    assert (world.incident().counts.fired, told(world)[0]) == (1, (0, "oncall"))
 
 
 @pytest.mark.parametrize("verb", [Verb.ACKNOWLEDGE, Verb.SNOOZE, Verb.RESOLVE, Verb.ESCALATE, Verb.NOTE])

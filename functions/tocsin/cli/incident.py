@@ -72,9 +72,10 @@ def _lines(incident: Shown) -> Iterator[str]:
     owner = f" by {incident['owner']}" if incident["owner"] else ""
     yield f"State     {incident['state']}{owner}{until}"
     yield f"Opened    {_time(incident['opened_at'])}"
+    first = f", first at {_time(counts['first_at'])}" if counts["first_at"] else ""
     last = f", last at {_time(counts['last_at'])}" if counts["last_at"] else ""
-    value = f" with {counts['last_value']}" if counts["last_value"] else ""
-    yield f"Fired     {counts['fired']} times{last}{value}"
+    value = f", newest value {counts['last_value']}" if counts["last_value"] else ""
+    yield f"Fired     {counts['fired']} times{first}{last}{value}"
     yield f"Policy    {incident['policy']}"
     yield from _indented("Steps", [_step(number, each) for number, each in enumerate(incident["steps"], start=1)])
     yield from _indented("Firing", [_labels(each["labels"]) for each in incident["alerts"]])

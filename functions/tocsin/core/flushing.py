@@ -94,6 +94,7 @@ def decide_flush(state: GroupState, incident: Incident | None, around: Surroundi
         look_at=next_flush_at,
         escalated=group.escalated if firing else {},
         incident=(opened.id if opened else group.incident) if firing else None,
+        counted=frozenset(firing) if opened or changed else None,
         muted={key: mute for key, mute in mutes.items() if key not in over or key in telling.kept},
     )
     return Flush(
@@ -150,10 +151,11 @@ def _changed(
     if incident is None or incident.is_over:
         return None
     alerts = [state.alerts[key] for key in firing]
+    counted = state.group.told if state.group.counted is None else state.group.counted
     joined = [alert for alert in alerts if alert.fingerprint not in state.group.told]
     redaction = around.configuration.redaction
     severity = gravest([incident.severity, highest_severity(redaction.alerts(joined)[0])])
-    changed = replace(count(incident, alerts), severity=severity)
+    changed = replace(count(incident, alerts, counted), severity=severity)
     labels, fresh = ([each.labels for each in some] for some in (alerts, joined))
     if policy := choose_before(around.configuration.policies, incident.policy, labels, fresh):
         taken, _ = redaction.alerts([alert for alert in alerts if matches_all(policy.matchers, alert.labels)])

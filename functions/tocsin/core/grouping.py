@@ -28,6 +28,7 @@ class Group:
     """What is remembered of a group; `version` guards writes, `seq` orders notifications for ever.
 
     `look_at` is when somebody has to look: at the next flush, or earlier when an escalation step waits to be told.
+    `counted` is what fired when its incident was counted last; None where that is not known.
     """
 
     identity: GroupIdentity
@@ -39,6 +40,7 @@ class Group:
     escalated: Mapping[str, int] = field(default_factory=dict)
     incident: IncidentId | None = None
     muted: Mapping[Fingerprint, Mute] = field(default_factory=dict)
+    counted: frozenset[Fingerprint] | None = None
 
     def is_due(self, now: datetime) -> bool:
         return self.next_flush_at is not None and self.next_flush_at <= now

@@ -8,12 +8,14 @@ says why.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
 
 from .alerts import Alert
+from .labels import Fingerprint
 from .policies import NO_TERMS, EscalationPolicy, Step, Terms
 from .routing import GroupId
 
@@ -109,7 +111,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How often alerts of the group began to fire while it was open, when first and last, and the last one's value."""
+    """How often alerts of the group began to fire while it was open, when first and last, and the newest value."""
 
     fired: int = 0
     first_at: datetime | None = None
@@ -334,17 +336,21 @@ def ordered(incident: Incident, order: str) -> Incident:
     return replace(incident, orders=(*incident.orders, order)[-_ORDERS_KEPT:]) if order else incident
 
 
-def count(incident: Incident, firing: list[Alert]) -> Incident:
-    """Return the incident with the alerts counted that began to fire since it was counted last."""
+def count(incident: Incident, firing: list[Alert], counted: Collection[Fingerprint] = ()) -> Incident:
+    """Return the incident with the alerts counted that began to fire since it was counted last.
+
+    Those are what did not fire then, whenever it began, and what has begun anew; `counted` is what fired then.
+    """
     before = incident.counts
-    last_at = before.last_at
-    fresh = [alert for alert in firing if last_at is None or alert.starts_at > last_at]
-    if not fresh:
-        return incident
-    newest = max(fresh, key=lambda alert: alert.starts_at)
-    first_at = before.first_at or min(alert.starts_at for alert in fresh)
-    counts = Counts(before.fired + len(fresh), first_at, newest.starts_at, newest.value)
-    return replace(incident, counts=counts)
+    known = [alert for alert in firing if alert.fingerprint in counted]
+    fresh = [alert for alert in firing if alert.fingerprint not in counted]
+    fresh += [alert for alert in known if before.last_at is not None and alert.starts_at > before.last_at]
+    times = [alert.starts_at for alert in fresh]
+    first_at = min([*times, *([before.first_at] if before.first_at else [])], default=None)
+    last_at = max([*times, *([before.last_at] if before.last_at else [])], default=None)
+    values = [(alert.updated_at, alert.starts_at, alert.value) for alert in firing if alert.value is not None]
+    newest = max(values, key=lambda each: each[:2])[2] if values else before.last_value
+    return replace(incident, counts=Counts(before.fired + len(fresh), first_at, last_at, newest))
 
 
 def has_expired(alert: Alert) -> bool:

@@ -295,7 +295,9 @@ def _log_text(group: Group) -> str:
         key: {"kind": mute.kind.value, "by": list(mute.by), "since": format_time(mute.since)}
         for key, mute in group.muted.items()
     }
-    return encode({"sets": [sorted(each) for each in sets], "entries": entries, "muted": muted})
+    counted = None if group.counted is None else sets.setdefault(group.counted, len(sets))
+    log = {"sets": [sorted(each) for each in sets], "entries": entries, "muted": muted}
+    return encode(log if counted is None else {**log, "counted": counted})
 
 
 def _mutes(data: Mapping[str, Any]) -> dict[Fingerprint, Mute]:
@@ -303,6 +305,10 @@ def _mutes(data: Mapping[str, Any]) -> dict[Fingerprint, Mute]:
         Fingerprint(key): Mute(MuteKind(mute["kind"]), tuple(mute["by"]), parse_time(mute["since"]))
         for key, mute in data.get("muted", {}).items()
     }
+
+
+def _counted(data: Mapping[str, Any]) -> frozenset[Fingerprint] | None:
+    return frozenset(Fingerprint(each) for each in data["sets"][data["counted"]]) if "counted" in data else None
 
 
 def _log(data: Mapping[str, Any], *, newest_step: int) -> dict[IntegrationKey, Sent]:
@@ -346,6 +352,7 @@ def _group(head: Item, log: Mapping[str, Any]) -> Group:
         look_at=parse_time(head["look_at"]) if "look_at" in head else None,
         sent=_log(log, newest_step=max(head.get("escalated", {}).values(), default=0)),
         muted=_mutes(log),
+        counted=_counted(log),
         escalated=head.get("escalated", {}),
         incident=IncidentId(head["incident"]) if "incident" in head else None,
     )
