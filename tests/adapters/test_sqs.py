@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from tocsin.adapters.sqs import SqsTicks, SqsTimers
+from tocsin.adapters.sqs import SqsActions, SqsTicks, SqsTimers
 from tocsin.core.routing import GroupId
 from tocsin.errors import StoreError
 from tocsin.pipeline.events import parse_tick, parse_timer
@@ -27,6 +27,12 @@ class Client:
 
     def send_message(self, **arguments: Any) -> None:
         self.sent.append(arguments)
+
+    def change_message_visibility(self, **arguments: Any) -> None:
+        """Do it; the second time it is lost on its way."""
+        self.sent.append(arguments)
+        if len(self.sent) == 2:
+            raise EndpointConnectionError(endpoint_url=URL)
 
     def send_message_batch(self, **arguments: Any) -> dict[str, Any]:
         """Take them; the second batch is lost on its way, and the first of the third is not taken."""
@@ -88,3 +94,11 @@ def test_a_tick_says_its_own_time():
     event = {"Records": [{"messageId": "1", "body": sent["MessageBody"]}]}
     assert parse_tick(event) == (NOW + timedelta(seconds=20), False)
     assert json.loads(sent["MessageBody"]) == {"now": "2026-11-20T03:00:20Z"}
+
+
+def test_a_click_is_put_off_by_its_receipt() -> None:
+    client: Any = Client()
+    SqsActions(URL, lambda: client).put_off("receipt", timedelta(seconds=12))
+    assert client.sent == [{"QueueUrl": URL, "ReceiptHandle": "receipt", "VisibilityTimeout": 12}]
+    with pytest.raises(StoreError, match="put off"):
+        SqsActions(URL, lambda: client).put_off("receipt", timedelta(seconds=12))

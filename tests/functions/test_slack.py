@@ -6,7 +6,7 @@ import base64
 import json
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,10 @@ from tests.functions.happenings import queue_event, read
 from tests.stories.configurations import configuration, equal, policy, receiver, rule
 from tests.stories.world import START, World
 from tocsin.adapters.dynamodb import Table
+from tocsin.adapters.dynamodb.receipts import DynamoReceipts
 from tocsin.core.clicks import Button, Press
 from tocsin.core.incidents import IncidentState, Source
+from tocsin.pipeline import clicks
 
 OLD, NEW = "the-old-signing-secret-of-slack", "the-new-signing-secret-of-slack"
 FILES = {
@@ -144,6 +146,27 @@ def test_what_is_no_click_comes_back_and_the_others_are_done(
     assert answer == {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
     assert world.incident().state is IncidentState.ACKNOWLEDGED
     assert "/actions/" not in capsys.readouterr().out, "a response_url is a capability"
+
+
+def test_what_cannot_be_done_comes_again_within_seconds_and_the_last_time_it_is_said(
+    deployed: Deployment, world: World, slack: Workspace
+) -> None:
+    deployed.invoke("api", gateway(click(world, slack)))
+    sqs, url = deployed.client("sqs"), deployed["ActionQueue"]
+    (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1)["Messages"]
+    (record,) = queue_event("ActionQueue", message["Body"])["Records"]
+    record |= {"receiptHandle": message["ReceiptHandle"]}
+    table = Table(deployed["Table"], lambda: deployed.client("dynamodb"))
+    receipts, now = DynamoReceipts(table), datetime.now(UTC)
+    receipts.begin(f"click {json.loads(message['Body'])['id']}", until=now + timedelta(minutes=5), now=now)
+    for receives in (1, clicks.TRIES):
+        record["attributes"]["ApproximateReceiveCount"] = str(receives)
+        answer = deployed.invoke("act", {"Records": [record]})
+        assert answer == {"batchItemFailures": [{"itemIdentifier": record["messageId"]}]}
+        assert len(slack.answers) == (receives == clicks.TRIES)
+    assert "could not be done" in slack.answers[0]["text"]
+    assert "sqs:ChangeMessageVisibility" in deployed.actions["act"]
+    assert deployed.actions["act"] - allowed_actions(FUNCTIONS["act"]) == set()
 
 
 def test_an_old_event_is_not_done(deployed: Deployment, world: World) -> None:

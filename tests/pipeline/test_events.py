@@ -15,12 +15,20 @@ from hypothesis import strategies as st
 from tests.functions.happenings import queue_event, read
 from tocsin.core.incidents import IncidentId
 from tocsin.errors import EventError
-from tocsin.pipeline.events import parse_notifications, parse_question, parse_queue, parse_tick, parse_timer
+from tocsin.pipeline.events import (
+    parse_notifications,
+    parse_question,
+    parse_queue,
+    parse_received,
+    parse_tick,
+    parse_timer,
+)
 
 AT = datetime(2025, 11, 20, 3, 1, tzinfo=UTC)
 PARSERS = {
     "tick": parse_tick,
     "queue": lambda event: list(parse_queue(event)),
+    "a queue's messages": lambda event: list(parse_received(event)),
     "question": parse_question,
     "notifications": lambda event: list(parse_notifications(event)),
 }
@@ -48,6 +56,17 @@ def test_a_timer_is_read():
     group, at = parse_timer(body)
     assert len(group) == 32
     assert at.tzinfo is UTC
+
+
+def test_how_often_a_message_has_come_is_read():
+    event = read("act_click")
+    record = event["Records"][0]
+    record["attributes"]["ApproximateReceiveCount"] = "3"
+    (received,) = parse_received(event)
+    assert (received.id, received.receipt, received.receives) == (record["messageId"], record["receiptHandle"], 3)
+    for attributes in ({}, None, {"ApproximateReceiveCount": "many"}):
+        record["attributes"] = attributes
+        assert [each.receives for each in parse_received(event)] == [1]
 
 
 def test_a_question_is_read():
