@@ -23,6 +23,13 @@ def test_real_inputs_pass(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
+def test_what_is_tried_first_is_taken(name: str) -> None:
+    """What is refused at once goes no further than the parser, and so does most of what is made of it."""
+    target = TARGETS[name]
+    target.run(target.seeds()[0])
+
+
+@pytest.mark.parametrize("name", TARGETS)
 def test_whatever_comes_is_taken_or_refused(name: str) -> None:
     assert look(TARGETS[name], examples=EXAMPLES) == EXAMPLES
 
