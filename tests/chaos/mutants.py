@@ -61,8 +61,8 @@ MUTANTS = (
         3,
         "a decision changes what it was given",
         "core/flushing.py",
-        "    group = state.group\n    mutes",
-        "    group = state.group\n    state.alerts.pop(min(state.alerts))\n    mutes",
+        "    mutes = find_mutes(",
+        "    state.alerts.pop(min(state.alerts))\n    mutes = find_mutes(",
         f"{LAWS}test_3_a_decision_changes_nothing_and_is_the_same_again",
     ),
     Mutant(
