@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +19,15 @@ from tocsin.adapters.sources import FolderSource, S3Source
 from tocsin.core.receivers import Kind
 from tocsin.errors import SettingsError
 from tocsin.pipeline import dispatch
-from tocsin.wiring import CLIENT_CONFIG, SHIPPED_CONFIG, VARIABLES, Application, Settings
+from tocsin.wiring import (
+    CLIENT_CONFIG,
+    SECONDS_BEFORE_TIMEOUT,
+    SHIPPED_CONFIG,
+    TICK_BUDGET_SECONDS,
+    VARIABLES,
+    Application,
+    Settings,
+)
 
 READ = {variable.name: variable for variable in VARIABLES}
 NOTIFIERS = [name for name in FUNCTIONS if name.startswith("notify_")]
@@ -100,6 +110,21 @@ class TestTimesFitIntoEachOther:
         )
         assert budget < timedelta(seconds=seconds)
         assert budget + timedelta(seconds=20) < timeout("evaluate")
+
+    @pytest.mark.parametrize(
+        ("tick", "left", "seconds"),
+        [(60, None, 45.0), (60, 55_000, 45.0), (60, 30_000, 20.0), (10, 55_000, 9.0), (60, 4_000, -6.0)],
+        ids=["no runtime", "a fresh invocation", "a cold start", "short ticks", "nearly stopped"],
+    )
+    def test_a_tick_s_patience_is_over_before_the_next_tick_and_before_it_is_stopped(
+        self, tick: int, left: int | None, seconds: float
+    ):
+        context = None if left is None else SimpleNamespace(get_remaining_time_in_millis=lambda: left)
+        begun = time.monotonic()
+        patience = application("evaluate", TOCSIN_TICK_SECONDS=str(tick)).patience(context)
+        assert begun + seconds <= patience.until <= time.monotonic() + seconds
+        assert not patience.is_over or seconds < 0 or time.monotonic() > begun + seconds
+        assert timedelta(seconds=TICK_BUDGET_SECONDS + SECONDS_BEFORE_TIMEOUT) <= timeout("evaluate")
 
     @pytest.mark.parametrize(
         ("queue", "function"), [("TimerQueue", "dispatch"), ("TickQueue", "evaluate"), ("ActionQueue", "act")]

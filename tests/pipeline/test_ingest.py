@@ -21,6 +21,7 @@ from tocsin.core.routing import GroupId, RouteSpec
 from tocsin.errors import ConflictError
 from tocsin.pipeline import evaluate
 from tocsin.pipeline.ingest import CHUNK, Ingester, News, Outcome, Rerouting, ingest
+from tocsin.pipeline.patience import Patience
 
 SECOND = timedelta(seconds=1)
 
@@ -182,6 +183,19 @@ def test_a_changed_configuration_tells_anew_where_alerts_belong_now(world: World
     world.advance(minutes=10)
     world.expect_page("boss", Status.FIRING, Reason.FIRST, alerts=["Theirs"])
     world.expect_silence()
+
+
+def test_what_there_is_no_time_to_tell_anew_is_told_anew_by_the_next_ticks(world: World) -> None:
+    names = [f"i{number:03d}" for number in range(3 * CHUNK)]
+    post(world, *(alert(world=world, ends=36_000, labels={"instance": name}) for name in names))
+    world.advance(minutes=1)
+    world.configure(configuration(receivers=[receiver("boss")], route=RouteSpec(receiver="boss")))
+    reroute, over = Rerouting(ingester(world)), Patience(until=0.0)
+    told = [reroute(world.loaded, now=world.now, patience=over) for _ in range(4)]
+    assert told == [CHUNK, CHUNK, CHUNK, 0]
+    world.advance(minutes=5)
+    boss = [page for page in world.pages if page.receiver == "boss"]
+    assert [len(page.names(Status.FIRING)) for page in boss] == [3 * CHUNK]
 
 
 def test_what_is_taken_by_the_old_routes_after_everything_was_told_anew_is_told_anew_too(world: World) -> None:

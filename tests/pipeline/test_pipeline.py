@@ -12,16 +12,17 @@ import pytest
 from tests.stories.configurations import MINUTE, configuration, equal, policy, receiver, rule
 from tests.stories.interruptions import Interruptions
 from tests.stories.world import START, World
-from tocsin.adapters.memory import LEASE, MemoryStore, MemoryTimers
+from tocsin.adapters.memory import LEASE, MemoryMetrics, MemoryStore, MemoryTimers
 from tocsin.core.alerts import Status
 from tocsin.core.escalation import Action, Why
 from tocsin.core.incidents import IncidentId
 from tocsin.core.notifications import Reason, from_json
 from tocsin.core.receivers import Kind
 from tocsin.core.routing import GroupId, RouteSpec
-from tocsin.core.rules import Change
+from tocsin.core.rules import AlertState, Change, Sample
 from tocsin.errors import ConfigUnreachableError, ConflictError, DeliveryError, StoreError
 from tocsin.pipeline import dispatch, escalate, evaluate, notify
+from tocsin.pipeline.patience import Patience
 from tocsin.ports import Claim, DeliveryState, LoadedConfiguration
 
 SECOND = timedelta(seconds=1)
@@ -62,6 +63,32 @@ def test_deciding_alone_writes_nothing_and_names_one_rule():
     assert [sample.value for sample in outcome.samples] == [1.0]
     assert world.store.writes == writes
     assert [each.expr for each in world.metrics.queries[-1:]] == ["other"]
+
+
+class Lingering(MemoryMetrics):
+    """Takes its time for what a template asks."""
+
+    clock = 0.0
+
+    def query_all(self, queries, *, budget_seconds):
+        if queries[0].expr == "many":
+            self.clock += evaluate.SECONDS_FOR_TEXTS
+        return super().query_all(queries, budget_seconds=budget_seconds)
+
+
+def test_rules_whose_texts_take_all_the_time_cost_others_their_texts_and_no_page():
+    texts = {"summary": "{{ range query `many` }}{{ .Value }}{{ end }}"}
+    world = World(configuration(rule("Slow", annotations=texts), rule("Later", annotations=texts)))
+    world.metrics = metrics = Lingering()
+    metrics.results["many"] = [Sample({}, 1.0)] * evaluate.STEPS_IN_HASTE
+    for name in ("Slow", "Later"):
+        world.metric_goes_bad(name, instance="a")
+    hurried = replace(world.evaluator(), patience=Patience(lambda: metrics.clock))
+    outcome = evaluate.run(hurried, world.loaded, now=world.now)
+    slow, later = (alert for each in outcome.rules[:2] for alert in each.active.values())
+    assert slow.annotations["summary"].startswith("11111")
+    assert f"more than {evaluate.STEPS_IN_HASTE} steps" in later.annotations["summary"]
+    assert later.state is AlertState.FIRING
 
 
 def test_a_tick_says_what_it_did():

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.stories.configurations import MINUTE, configuration, equal, rule
-from tests.stories.interruptions import Proxy
+from tests.stories.configurations import MINUTE, configuration, equal, receiver, rule
+from tests.stories.interruptions import Interruptions, Proxy
 from tests.stories.world import START, Died, World
 from tocsin.adapters.memory import MemoryStore
 from tocsin.core.alerts import Status
@@ -194,6 +194,19 @@ def test_what_ends_before_it_was_told_pages_nobody_later() -> None:
     assert not world.record("Many").telling
 
 
+@pytest.mark.parametrize("call", range(150, 600, 90))
+def test_a_twin_that_begins_while_one_tells_leaves_everything_told_once(call: int) -> None:
+    calls = Interruptions(call, before=lambda: world.invoke_again())
+    world = World(configured(rule("Many"), rule("Other")), wrap=calls.wrap)
+    storm(world, size=250)
+    world.metric_goes_bad("Other", instance="z")
+    world.advance(minutes=5)
+    assert len(told(world)) == 250
+    assert set(told(world).values()) == {1}
+    assert told(world, "Other") == {"Other/z": 1}
+    assert not world.record("Many").telling
+
+
 def test_an_alert_begins_when_it_began_however_late_it_is_told() -> None:
     world = many()
     storm(world)
@@ -245,6 +258,27 @@ def test_new_values_are_told_in_turn_and_after_what_is_news() -> None:
         world.advance(minutes=5)
     values = [alert.value or 0.0 for group in world.store.groups.values() for alert in group.alerts.values()]
     assert min(values) > 1.0
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["the query works", "the query fails"])
+def test_a_changed_route_is_told_of_everything_in_the_end(*, fails: bool) -> None:
+    world = many()
+    storm(world)
+    world.advance(minutes=12)
+    if fails:
+        world.query_fails("Many")
+    to_boss = replace(ROUTE, receiver="boss")
+    world.configure(configuration(rule("Many"), rule("Other"), route=to_boss, receivers=[receiver("boss")]))
+    world.advance(minutes=12)
+    by_receiver = Counter(page.receiver for page in world.pages if page.notification.alerts[0].name == "Many")
+    assert by_receiver == {"team": MANY, "boss": MANY}
+    assert set(told(world).values()) == {2}
+    calm(world)
+    world.advance(minutes=20)
+    ended = told(world, status=Status.RESOLVED)
+    assert len(ended) == MANY
+    assert set(ended.values()) == {1}
+    assert world.store.active_groups() == []
 
 
 def test_a_large_group_is_told_in_pieces() -> None:

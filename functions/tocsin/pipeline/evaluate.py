@@ -48,6 +48,8 @@ SCHEDULE = timedelta(minutes=1)
 SWEEP_LIMIT = 1000
 SWEEP_LOOKS_AT = 20_000
 _NAMED_IN_LOG = 20
+# Where a tick's rules have been evaluated for so long, each of the others has so many steps for its annotations.
+SECONDS_FOR_TEXTS, STEPS_IN_HASTE = 15.0, 20_000
 
 
 def announce_ticks(ticks: Ticks, *, tick: timedelta, now: datetime) -> None:
@@ -111,12 +113,15 @@ def decide(
     answers = world.metrics.query_all(queries, budget_seconds=budget_seconds)
     results = {rule.key: answer for rule, answer in zip(asked, answers, strict=True)}
     template_queries = TemplateQueries(world.metrics, world.patience)
+    patience = world.patience.within(SECONDS_FOR_TEXTS)
 
     def decided(rule: Rule, result: Sequence[Sample] | QueryError) -> RuleOutcome:
         query = template_queries.of_a_rule()
         context = TemplateContext(
             loaded.configuration.external_labels, world.external_url, query, world.compile_pattern
         )
+        if patience.is_over:  # all rules are evaluated, whatever their texts look like
+            context = replace(context, annotation_steps=STEPS_IN_HASTE)
         before = records.get(rule.key) or RuleRecord(rule.key)
         return _decide_rule(context, loaded, rule, before, result, now=now)
 

@@ -21,6 +21,7 @@ from ..errors import ConflictError
 from ..ports import Configurations, Groups, Ingested, IngestedAlert, Inhibitors, LoadedConfiguration, Log, Rules, Timers
 from .configurations import REFRESH_INTERVAL
 from .inhibiting import keep_inhibitors
+from .patience import UNHURRIED, Patience
 from .placing import place, receivers_of, tell_groups
 
 ATTEMPTS = 5
@@ -83,20 +84,30 @@ def ingest(world: Ingester, posted: Sequence[Posted], *, now: datetime, hold: ti
     return Outcome(counts, refused)
 
 
-def tell_anew(world: Ingester, loaded: LoadedConfiguration, *, now: datetime) -> int:
-    """Tell the groups of a changed configuration of what fires; returns how many alerts were routed elsewhere."""
+def tell_anew(
+    world: Ingester, loaded: LoadedConfiguration, *, now: datetime, patience: Patience = UNHURRIED
+) -> tuple[int, bool]:
+    """Tell the groups of a changed configuration of what fires.
+
+    Returns how many alerts were routed elsewhere, and whether that is all: some are told though no time is left.
+    """
     digest = loaded.configuration.routes_digest
     kept = [each for each in world.ingested.load_ingested(now=now) if each.routes_digest != digest]
     firing = [each.received for each in kept if each.alert.status_at(now) is Status.FIRING]
     known = {each.alert.fingerprint: replace(each, alert=replace(each.alert, updated_at=now)) for each in firing}
-    return sum(len(_take(world, loaded, chunk, now=now)) for chunk in _chunks(loaded.configuration, known))
+    told = 0
+    for chunk in _chunks(loaded.configuration, known):
+        if told and patience.is_over:
+            return told, False
+        told += len(_take(world, loaded, chunk, now=now))
+    return told, True
 
 
 class Rerouting:
     """Tells anew what was sent to us when the configuration has changed, or when it cannot know whether it has.
 
     It looks again until whoever takes alerts must have seen the change too: until then they may still be told by the
-    old routes.
+    old routes. What it has no time for it tells the next time.
     """
 
     def __init__(self, world: Ingester) -> None:
@@ -104,11 +115,13 @@ class Rerouting:
         self._digest = ""
         self._until: datetime | None = None
 
-    def __call__(self, loaded: LoadedConfiguration, *, now: datetime) -> int:
+    def __call__(self, loaded: LoadedConfiguration, *, now: datetime, patience: Patience = UNHURRIED) -> int:
         is_new = loaded.configuration.routes_digest != self._digest
         if not is_new and self._until is None:
             return 0
-        told = tell_anew(self._world, loaded, now=now)
+        told, is_all = tell_anew(self._world, loaded, now=now, patience=patience)
+        if not is_all:
+            return told
         self._digest = loaded.configuration.routes_digest
         if is_new:
             self._until = now + SEEN_BY_ALL_WITHIN

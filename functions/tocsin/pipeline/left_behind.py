@@ -19,7 +19,7 @@ from .placing import Placed, tell_groups
 from .tick import Evaluator, RuleOutcome
 
 # Each is read, and a tick has its limits. Of more, those that are looked at soon drop such copies by themselves.
-MOST_GROUPS = 2000
+MOST_GROUPS, MOST_SECONDS = 2000, 15.0
 
 
 def tell_missed_ends(
@@ -35,9 +35,11 @@ def tell_missed_ends(
     for record in world.rules.load_rules(now=now).values():
         firing |= _firing(record.active.values())
     groups = world.groups.active_groups()
-    if len(groups) > MOST_GROUPS:
-        world.log.warning("missed_ends_not_looked_for", groups=len(groups) - MOST_GROUPS)
-    for group in groups[-MOST_GROUPS:]:
+    patience, looked_at = world.patience.within(MOST_SECONDS), 0
+    for group in reversed(groups[-MOST_GROUPS:]):
+        if patience.is_over:
+            break
+        looked_at += 1
         state = world.groups.load_group(group, now=now)
         if state is None:
             continue
@@ -48,6 +50,8 @@ def tell_missed_ends(
         ended = tuple(replace(alert, ends_at=now, updated_at=now) for alert in left if alert.name in names)
         if ended and route is not None:
             tell_groups(world.timers, world.groups, [Placed(identity, route, ended)], now=now)
+    if looked_at < len(groups):
+        world.log.warning("missed_ends_not_looked_for", groups=len(groups) - looked_at)
 
 
 def _firing(alerts: Iterable[ActiveAlert]) -> set[Fingerprint]:
