@@ -248,7 +248,8 @@ def test_two_hundred_and_fifty_alerts_are_told_at_once(store):
 def test_a_flush_is_read_as_it_was_written(store):
     before = told(store).group
     key = IntegrationKey("team/slack/0")
-    entry = Sent(frozenset({alert().fingerprint}), frozenset({Fingerprint("0" * 16)}), NOW, 7, "some-id")
+    prints = (frozenset({alert().fingerprint}), frozenset({Fingerprint("0" * 16)}))
+    entry = Sent(*prints, NOW, 7, "some-id", 2, 3, ("1", "1.1"))
     after = replace(
         before,
         seq=7,

@@ -16,7 +16,7 @@ from tests.stories.world import Died, World
 from tests.web.paging import Line, Without, hears_pagerduty, pages_pagerduty
 from tocsin.core.incidents import IncidentState, Source
 from tocsin.core.policies import Terms
-from tocsin.core.receivers import Kind
+from tocsin.core.receivers import Integration, Kind
 from tocsin.core.routing import RouteSpec
 from tocsin.core.users import ContactRule, Method, User, contact_name
 from tocsin.errors import ConflictError, StoreError
@@ -347,3 +347,93 @@ def test_taken_while_more_fires_pagerduty_hears_of_both() -> None:
     both.world.advance(minutes=10)
     assert both.world.incident().state is IncidentState.ACKNOWLEDGED
     assert (both.incident.status, both.events) == ("acknowledged", ["trigger", "trigger", "acknowledge"])
+
+
+# Several services
+
+
+SHARED, OTHER = {"routing_key_file": "secret:pagerduty#key"}, {"routing_key_file": "secret:pagerduty#other"}
+
+
+def two_services(*settings: dict[str, str]) -> Line:
+    """Return an incident for which a receiver pages two services of PagerDuty's, or others as set."""
+    pair = receiver("pair", Kind.PAGERDUTY, Kind.PAGERDUTY)
+    keys = settings or (SHARED, OTHER)
+    pair = replace(pair, integrations=tuple(map(_with_settings, pair.integrations, keys)))
+    built = configuration(rule("Down"), receivers=[pair], policies=[policy((0, "pair"))])
+    both = Line(World(hears_pagerduty(built)))
+    both.world.metric_goes_bad("Down")
+    both.world.advance(minutes=3)
+    both.there.deliver()
+    return both
+
+
+def _with_settings(integration: Integration, settings: dict[str, str]) -> Integration:
+    return replace(integration, settings=settings)
+
+
+def stand(both: Line) -> list[str]:
+    return [each.status for each in both.there.incidents]
+
+
+@pytest.mark.parametrize("taken", [0, 1])
+def test_taken_in_one_service_of_a_receiver_its_other_one_hears_of_it_and_the_first_does_not(taken: int) -> None:
+    both = two_services()
+    one, other = both.there.incidents[taken], both.there.incidents[1 - taken]
+    both.there.acknowledge(one, by=ANN)
+    both.there.deliver()
+    both.there.reassign(one, BOB, by=ANN)
+    both.world.advance(minutes=1)
+    both.there.deliver()
+    assert (one.status, other.status) == ("triggered", "acknowledged")
+    assert both.events == ["trigger", "trigger", "acknowledge"]
+    assert both.world.incident().owner == "Ann"
+    both.world.metric_recovers("Down")
+    both.world.advance(minutes=10)
+    assert stand(both) == ["resolved", "resolved"]
+
+
+def test_a_note_in_the_second_service_stands_here_too() -> None:
+    both = two_services()
+    both.there.note(both.there.incidents[1], "rebooted it", by=BOB)
+    both.there.deliver()
+    events = both.world.store.load_events(both.world.incident().id)
+    assert [(each.by, each.comment) for each in events if each.comment] == [("Bob", "rebooted it")]
+
+
+def test_one_service_that_stands_twice_in_a_receiver_has_one_incident() -> None:
+    both = two_services(SHARED, SHARED)
+    assert stand(both) == ["triggered"]
+    both.there.acknowledge(both.incident, by=ANN)
+    both.there.deliver()
+    both.there.reassign(both.incident, BOB, by=ANN)
+    both.world.advance(minutes=10)
+    assert stand(both) == ["triggered"], "and nobody silences Bob's"
+
+
+def test_what_was_opened_by_an_older_version_ends_under_the_key_that_it_has() -> None:
+    both = two_services()
+    record = both.world.store.groups[both.world.incident().group]
+    older = {key: replace(sent, ties=()) for key, sent in record.group.sent.items()}
+    record.group = replace(record.group, sent=older)
+    both.there.incidents[1].key = both.there.incidents[0].key
+    both.world.metric_recovers("Down")
+    both.world.advance(minutes=10)
+    assert stand(both) == ["resolved", "resolved"]
+    both.world.metric_goes_bad("Down")
+    both.world.advance(minutes=5)
+    assert len({each.key for each in both.there.incidents[2:]}) == 2
+
+
+def test_a_long_key_of_a_second_service_finds_its_group_too() -> None:
+    long = "p" * 240
+    pair = receiver(long, Kind.PAGERDUTY, Kind.PAGERDUTY)
+    pair = replace(pair, integrations=tuple(map(_with_settings, pair.integrations, (SHARED, OTHER))))
+    both = Line(World(hears_pagerduty(configuration(rule("Down"), receivers=[pair], policies=[policy((0, long))]))))
+    both.world.metric_goes_bad("Down")
+    both.world.advance(minutes=3)
+    assert [len(each.key) for each in both.there.incidents] == [64, 64]
+    both.there.acknowledge(both.there.incidents[1])
+    both.there.deliver()
+    both.world.advance(minutes=1)
+    assert stand(both) == ["acknowledged", "acknowledged"]

@@ -31,6 +31,7 @@ from tocsin.web.http import Refused, parse_event
 from tocsin.web.http import Response as Answer
 
 ROUTING_KEY = "r" * 32
+KEYS = {"secret:pagerduty#other": "s" * 32}
 OLD, NEW = "old-webhook-secret", "new-webhook-secret"
 SECRETS = {"secret:pagerduty#old": OLD, "secret:pagerduty#new": NEW}
 URL = "https://api.example/pagerduty/webhook"
@@ -77,7 +78,11 @@ class Without:
 
 @dataclass
 class Line:
-    """Both directions between a world and an account; `failing` breaks the next answers of ours, one each."""
+    """Both directions between a world and an account.
+
+    `failing` breaks the next answers of ours, one each; the Events API gives no answer to the event that makes
+    `breaks_after` nothing, though it takes it.
+    """
 
     world: World
     receipts: Any = field(default_factory=MemoryReceipts)
@@ -85,6 +90,7 @@ class Line:
     secrets: dict[str, str] = field(default_factory=lambda: dict(SECRETS))
     statuses: list[int] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
+    breaks_after: int = 0
     there: Account = field(init=False)
 
     def __post_init__(self) -> None:
@@ -109,16 +115,19 @@ class Line:
                 raise DeliveryError(str(error), reason=FailureReason.TIMEOUT, retryable=True) from None
             return answer
 
+        reference = str(notification.integration.settings.get("routing_key_file"))
         http = Http(ask, sleep=lambda s: None, random=lambda: 1.0, monotonic=lambda: 0.0)
-        return PagerdutySender(Outlets(ListedSecrets(ROUTING_KEY), HttpClients(http, targets=LOCAL)))(
-            notification, now=now
-        )
+        outlets = Outlets(ListedSecrets(KEYS.get(reference, ROUTING_KEY)), HttpClients(http, targets=LOCAL))
+        return PagerdutySender(outlets)(notification, now=now)
 
     def _take(self, notification: Notification, request: Request) -> Response:
         """Have the Events API take an event; who is called by it has heard the notification."""
         self.world.receive(notification)
         self.events.append(json.loads(request.body)["event_action"])
         status, answer = self.there.take("/v2/enqueue", request.body)
+        self.breaks_after -= 1
+        if self.breaks_after == 0:
+            raise ServiceError("no answer")
         return Response(status, {}, json.dumps(answer).encode())
 
     @property

@@ -41,7 +41,7 @@ _TEXT_LENGTH = 4096
 
 def dedup_key(notification: Notification) -> str:
     """Return what ties a group's events together at one receiver, at most 255 characters."""
-    return pagerduty.dedup_key(notification.group, notification.receiver)
+    return pagerduty.dedup_key(notification.group, notification.receiver, notification.ties)
 
 
 def shown_alerts(notification: Notification) -> Sequence[Alert]:

@@ -48,7 +48,8 @@ class Reason(StrEnum):
 class Sent:
     """What an integration was last told about a group: one entry of the notification log.
 
-    `step` is the escalation step that it was told for, `standing` the last change of the incident that it knows of.
+    `step` is the escalation step that it was told for, `standing` the last change of the incident that it knows of,
+    `ties` what tells its incidents in PagerDuty apart, newest last.
     """
 
     firing: frozenset[Fingerprint]
@@ -58,6 +59,7 @@ class Sent:
     notification_id: str = ""
     step: int = 0
     standing: int = 0
+    ties: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class Notification:
     is_compatible: bool = False
     redacted: int = 0
     follows_unconfirmed: bool = False
+    ties: tuple[str, ...] = ()
     acknowledge_url: str = field(default="", repr=False)
 
     @property
@@ -164,6 +167,7 @@ def compose(
     is_compatible: bool = False,
     redaction: Redaction | None = None,
     follows_unconfirmed: bool = False,
+    ties: tuple[str, ...] = (),
     now: datetime,
 ) -> Notification:
     """Return the notification for these alerts, firing ones first and in the order of presentation."""
@@ -192,6 +196,7 @@ def compose(
         is_compatible=is_compatible,
         redacted=redacted,
         follows_unconfirmed=follows_unconfirmed,
+        ties=ties,
     )
 
 
@@ -260,6 +265,7 @@ def as_json(notification: Notification) -> dict[str, Any]:
         "is_compatible": notification.is_compatible,
         **({"redacted": notification.redacted} if notification.redacted else {}),
         **({"follows_unconfirmed": True} if notification.follows_unconfirmed else {}),
+        **({"ties": list(notification.ties)} if notification.ties else {}),
     }
 
 
@@ -333,6 +339,7 @@ def from_json(data: Mapping[str, Any]) -> Notification:
         is_compatible=bool(data.get("is_compatible", False)),
         redacted=int(data.get("redacted", 0)),
         follows_unconfirmed=bool(data.get("follows_unconfirmed", False)),
+        ties=tuple(data.get("ties", ())),
     )
 
 

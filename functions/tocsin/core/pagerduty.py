@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -20,23 +20,30 @@ from typing import Any
 from .incidents import Incident, IncidentState
 from .json_text import JsonError, read_json
 from .notifications import parse_time
+from .receivers import Integration, Kind, Receiver
 from .routing import GroupId
 from .wording import clean, clip, one_line
 
 DEDUP_KEY_LENGTH = 255
 NAME_LENGTH, NOTE_LENGTH = 200, 2000
 _ID_LENGTH = 255
-_KEY = re.compile(r"([0-9a-f]{32})/.+", re.DOTALL)
+_KEY = re.compile(r"([0-9a-f]{32})(?:\.[0-9.]+)?/.+", re.DOTALL)
 # Who acts where an event came by an Events API, such as ours.
 _INTEGRATION = re.compile(r"(.+_)?inbound_integration(_reference)?")
 # Who acts where PagerDuty itself does, by a timeout.
 _SERVICE = re.compile(r"service(_reference)?")
+# The settings that say which service is meant, in clear or by reference.
+_SERVICE_KEYS = ("routing_key", "service_key")
 _HASHED = re.compile(r"[0-9a-f]{64}")
 
 
-def dedup_key(group: GroupId, receiver: str) -> str:
-    """Return what ties a group's events together at one receiver, at most 255 characters."""
-    key = f"{group}/{receiver}"
+def dedup_key(group: GroupId, receiver: str, ties: Sequence[str] = ()) -> str:
+    """Return what ties a group's events together at one receiver, at most 255 characters.
+
+    The newest of `ties` tells its incidents apart: digits and dots, or nothing.
+    """
+    tie = ties[-1] if ties else ""
+    key = f"{group}.{tie}/{receiver}" if tie else f"{group}/{receiver}"
     return key if len(key) <= DEDUP_KEY_LENGTH else hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -44,6 +51,22 @@ def group_of(key: str) -> GroupId | None:
     """Return the group that a deduplication key names; None where it is not of ours, or `is_hashed`."""
     found = _KEY.fullmatch(key)
     return GroupId(found[1]) if found else None
+
+
+def first_ties(integration: Integration, receiver: Receiver | None) -> tuple[str, ...]:
+    """Return what tells an integration's incident from those of its receiver's other services: nothing for the first.
+
+    Settings with one key name one service, however often they stand there, and have one incident in it.
+    """
+    named = _service(integration)
+    others = receiver.integrations if receiver else ()
+    same = (each.index for each in others if named and each.kind is Kind.PAGERDUTY and _service(each) == named)
+    number = min(same, default=integration.index)
+    return (str(number),) if number else ()
+
+
+def _service(integration: Integration) -> dict[str, Any]:
+    return {name: value for name, value in integration.settings.items() if name.startswith(_SERVICE_KEYS) and value}
 
 
 def is_hashed(key: str) -> bool:
@@ -245,6 +268,7 @@ __all__ = [
     "PagerdutyEvent",
     "WebhookError",
     "dedup_key",
+    "first_ties",
     "group_of",
     "is_hashed",
     "is_stale",

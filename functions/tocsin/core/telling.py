@@ -20,7 +20,7 @@ from .incidents import QUIET, Incident, IncidentState, Source
 from .labels import Fingerprint
 from .muting import MuteKind
 from .notifications import Notification, Reason, Sent, Standing, compose, reason_to_notify
-from .pagerduty import TOLD_STATES, dedup_key
+from .pagerduty import TOLD_STATES, dedup_key, first_ties
 from .receivers import Integration, IntegrationKey, Kind, Receiver
 from .redaction import Redaction
 from .routing import Route
@@ -108,20 +108,34 @@ def tell(view: View) -> Telling:
             if not may_update or not is_behind(view.incident, integration, last):
                 continue
             reason = Reason.UPDATE
-        entry = Sent(firing, resolved, at=view.now, seq=seq, step=step or (last.step if last else 0))
+        ties = _ties(view, integration, last)
+        entry = Sent(firing, resolved, at=view.now, seq=seq, step=step or (last.step if last else 0), ties=ties)
         if reason is Reason.UPDATE and last is not None:
             # No page: what was told of alerts, and when, stays as it was.
             firing, resolved = firing & told, resolved & (told | last.resolved)
-            entry = replace(last, seq=seq)
+            entry = replace(last, seq=seq, ties=ties)
         if view.incident is not None:
             is_told = last is None or not _says_nothing_of_it(integration, reason)
             entry = replace(entry, standing=view.incident.standing if last is None or is_told else last.standing)
         if firing or integration.send_resolved:
-            notification = _compose(view, integration, firing, resolved, reason=reason, step=step, seq=seq)
+            notification = _compose(view, integration, firing, resolved, reason=reason, step=step, seq=seq, ties=ties)
             notifications.append(notification)
             entry = replace(entry, notification_id=notification.id)
         sent[integration.key] = entry
     return Telling(tuple(notifications), sent, withheld, kept, seq if sent else group.seq)
+
+
+def _ties(view: View, integration: Integration, last: Sent | None) -> tuple[str, ...]:
+    """Return what tells apart the incidents that an integration has in PagerDuty, newest last; nothing elsewhere.
+
+    What is open there, or may be, keeps its key.
+    """
+    if integration.kind is not Kind.PAGERDUTY:
+        return ()
+    is_unconfirmed = integration.key in view.state.unconfirmed
+    if last is None or not (last.firing or is_unconfirmed):
+        return first_ties(integration, view.receivers.get(integration.receiver))
+    return last.ties
 
 
 def _audience(view: View) -> list[tuple[Integration, int | None]]:
@@ -153,7 +167,7 @@ def is_behind(incident: Incident | None, integration: Integration, last: Sent | 
     if incident is None or last is None or not last.firing or not integration.follows_incidents:
         return False
     if integration.kind is Kind.PAGERDUTY:
-        return last.standing < incident.state_number and _is_news_there(incident, integration)
+        return last.standing < incident.state_number and _is_news_there(incident, integration, last)
     return last.standing < incident.standing
 
 
@@ -165,15 +179,15 @@ def _says_nothing_of_it(integration: Integration, reason: Reason) -> bool:
     return integration.kind is Kind.PAGERDUTY and reason in _ABOUT_ALERTS
 
 
-def _is_news_there(incident: Incident, integration: Integration) -> bool:
+def _is_news_there(incident: Incident, integration: Integration, last: Sent) -> bool:
     """Say whether PagerDuty has a word for an incident's state, and was not the one to say so.
 
     To acknowledge is to stop whoever is being called there: neither a note nor anything else that leaves the state as
     it was may do that, and least of all what PagerDuty has said itself. Where it was done in one of its services, the
     others hear of it.
     """
-    by = incident.state_by
-    is_theirs = by.source is Source.PAGERDUTY and by.place in ("", dedup_key(incident.group, integration.receiver))
+    by, place = incident.state_by, dedup_key(incident.group, integration.receiver, last.ties)
+    is_theirs = by.source is Source.PAGERDUTY and by.place in ("", place)
     return incident.state in TOLD_STATES and not is_theirs
 
 
@@ -241,6 +255,7 @@ def _compose(
     reason: Reason,
     step: int | None,
     seq: int,
+    ties: tuple[str, ...],
 ) -> Notification:
     # A silence on what fires is a change of the incident too, and its message shows what it is about all the same.
     audible = firing if reason is Reason.UPDATE else firing - view.state.group.muted.keys()
@@ -263,6 +278,7 @@ def _compose(
         is_compatible=view.is_compatible,
         redaction=view.redaction,
         follows_unconfirmed=integration.key in view.state.unconfirmed,
+        ties=ties,
         now=view.now,
     )
 

@@ -33,6 +33,7 @@ OLDEST = timedelta(days=7)
 ALIAS_KEPT_FOR = timedelta(days=90)
 PAGERDUTY = "PagerDuty"
 
+_LONGEST_TIES = ("0" * 12,)
 _VERBS = {Meaning.ACKNOWLEDGE: Verb.ACKNOWLEDGE, Meaning.RESOLVE: Verb.RESOLVE, Meaning.NOTE: Verb.NOTE}
 
 
@@ -90,22 +91,25 @@ def _alias(event: PagerdutyEvent) -> str:
 
 def _incident(desk: Desk, configuration: Configuration, key: str, *, now: datetime) -> Incident | None:
     """Return the incident that is open for the group of a key."""
-    group = group_of(key) or (_hashed_group(desk, configuration, key) if is_hashed(key) else None)
+    group = group_of(key) or (_hashed_group(desk, configuration, key, now=now) if is_hashed(key) else None)
     state = desk.groups.load_group(group, now=now) if group else None
     if state is None or state.group.incident is None:
         return None
     return desk.incidents.load_incident(state.group.incident)
 
 
-def _hashed_group(desk: Desk, configuration: Configuration, key: str) -> GroupId | None:
+def _hashed_group(desk: Desk, configuration: Configuration, key: str, *, now: datetime) -> GroupId | None:
     """Return the group of a key that was too long to name it: of those that are active, tried one by one."""
     names = (*configuration.receivers, *configuration.contacts)
-    long = [name for name in names if is_hashed(dedup_key(GroupId("0" * 32), name))]
-    if not long:
+    if not any(is_hashed(dedup_key(GroupId("0" * 32), name, _LONGEST_TIES)) for name in names):
         return None
-    return next(
-        (each for each in desk.groups.active_groups() if any(dedup_key(each, name) == key for name in long)), None
-    )
+    for group in desk.groups.active_groups():
+        state = desk.groups.load_group(group, now=now)
+        for integration, told in state.group.sent.items() if state else ():
+            receiver = integration.rsplit("/", 2)[0]
+            if any(dedup_key(group, receiver, (tie,)) == key for tie in told.ties or ("",)):
+                return group
+    return None
 
 
 def _actor(configuration: Configuration, agent: Agent, key: str) -> Actor:

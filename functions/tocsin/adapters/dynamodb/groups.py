@@ -288,6 +288,7 @@ def _log_text(group: Group) -> str:
             "id": entry.notification_id,
             "step": entry.step,
             **({"standing": entry.standing} if entry.standing else {}),
+            **({"ties": list(entry.ties)} if entry.ties else {}),
         }
         for key, entry in sorted(group.sent.items())
     }
@@ -323,6 +324,7 @@ def _log(data: Mapping[str, Any], *, newest_step: int) -> dict[IntegrationKey, S
             notification_id=entry["id"],
             step=entry.get("step", newest_step),
             standing=entry.get("standing", 0),
+            ties=tuple(entry.get("ties", ())),
         )
         for key, entry in data["entries"].items()
     }
