@@ -78,6 +78,18 @@ def test_what_people_did_elsewhere_is_told_under_the_same_key(state: str, action
     assert json.loads(request.body) == {**event, "routing_key": KEY}
 
 
+def test_what_takes_the_place_of_another_opens_first_and_closes_that_then() -> None:
+    told = replace(firing_single(PAGERDUTY), ties=("", "0.1"))
+    outlets_, transport = outlets(ACCEPTED, ACCEPTED, secrets=ListedSecrets(KEY))
+    assert PagerdutySender(outlets_)(told, now=NOW) == "Event processed (k)"
+    opened, closed = (json.loads(request.body) for request in transport.requests)
+    assert problems(opened) == problems(closed) == []
+    assert (opened["event_action"], opened["dedup_key"]) == ("trigger", render(told)["dedup_key"])
+    old = render(firing_single(PAGERDUTY))["dedup_key"]
+    assert closed == {"event_action": "resolve", "dedup_key": old, "routing_key": KEY}
+    assert opened["dedup_key"] != old
+
+
 @pytest.mark.parametrize("state", ["open", "snoozed", "suppressed", "expired", "", "teleported"])
 def test_of_what_it_has_no_word_for_it_is_not_told(state: str) -> None:
     outlets_, transport = outlets(ACCEPTED)

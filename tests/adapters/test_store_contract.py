@@ -528,6 +528,7 @@ def test_everything_that_is_known_of_an_incident_comes_back(store):
         standing=3,
         state_number=2,
         state_by=Actor("ann", Source.PAGERDUTY, "key"),
+        lapsed=1,
     )
     store.save_incident(whole, now=NOW)
     assert store.load_incident(whole.id) == replace(whole, version=1)

@@ -16,12 +16,15 @@ from tocsin.core.pagerduty import (
     PagerdutyEvent,
     WebhookError,
     dedup_key,
+    first_ties,
     group_of,
     is_hashed,
     meaning,
+    next_ties,
     read_event,
     said,
 )
+from tocsin.core.receivers import Integration, Kind, Receiver
 from tocsin.core.routing import GroupId
 
 GROUP = GroupId("0123456789abcdef" * 2)
@@ -204,6 +207,37 @@ def test_a_key_leads_back_to_its_group_unless_it_is_hashed(receiver: str) -> Non
     assert len(key) <= DEDUP_KEY_LENGTH
     assert group_of(key) == (None if is_hashed(key) else GROUP)
     assert is_hashed(key) == (len(receiver) > DEDUP_KEY_LENGTH - 33)
+
+
+@given(st.text(min_size=1, max_size=300), st.integers(0, 99), st.integers(0, 9))
+def test_no_two_incidents_of_a_group_have_one_key_and_each_leads_back(receiver: str, number: int, turns: int) -> None:
+    ties: tuple[str, ...] = (str(number),) if number else ()
+    for _ in range(turns):
+        ties = next_ties(ties)
+    keys = [dedup_key(GROUP, receiver, ties[:end]) for end in range(1, len(ties) + 1)] or [dedup_key(GROUP, receiver)]
+    assert len(set(keys)) == turns + 1
+    assert {GROUP} >= {group_of(key) for key in keys if not is_hashed(key)}
+    assert (dedup_key(GROUP, receiver) in keys) == (number == 0), "the first is as it always was"
+
+
+def _paged(*keys: str) -> Receiver:
+    settings = ({"routing_key_file": key} if key else {} for key in keys)
+    return Receiver("r", tuple(Integration("r", Kind.PAGERDUTY, n, True, each) for n, each in enumerate(settings)))
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        (("a",), [()]),
+        (("a", "b", "c"), [(), ("1",), ("2",)]),
+        (("a", "b", "a", "b"), [(), ("1",), (), ("1",)]),
+        (("", ""), [(), ("1",)]),
+    ],
+)
+def test_each_service_of_a_receiver_has_a_number_and_the_first_has_none(keys: Any, expected: Any) -> None:
+    paged = _paged(*keys)
+    assert [first_ties(each, paged) for each in paged.integrations] == expected
+    assert first_ties(paged.integrations[0], None) == ()
 
 
 @pytest.mark.parametrize("key", ["", "x", "0123456789abcdef" * 2, "0123/oncall", "d3640fbd41094207a1c11e58e46b1662"])

@@ -437,3 +437,125 @@ def test_a_long_key_of_a_second_service_finds_its_group_too() -> None:
     both.there.deliver()
     both.world.advance(minutes=1)
     assert stand(both) == ["acknowledged", "acknowledged"]
+
+
+# An acknowledgement that is over
+
+
+TIMES_OUT = replace(CLIMB, terms=Terms(ack_timeout=timedelta(minutes=30)))
+
+
+@pytest.mark.parametrize("place", ["here", "there"])
+def test_an_acknowledgement_that_times_out_here_calls_again_there(place: str) -> None:
+    both = line(escalation=TIMES_OUT)
+    if place == "here":
+        both.world.acknowledge("ada", source=Source.SLACK)
+    else:
+        both.there.acknowledge(both.incident, by=ANN)
+    both.there.deliver()
+    both.world.advance(minutes=29)
+    assert stand(both) == ["acknowledged"]
+    both.world.advance(minutes=2)
+    both.there.deliver()
+    assert stand(both) == ["resolved", "triggered"]
+    assert both.world.incident().state is IncidentState.OPEN, "what we closed there is no resolution"
+    both.world.advance(minutes=20)
+    assert calls(both.world) == ["team", "second", "boss"]
+    assert stand(both) == ["resolved", "triggered"], "and once"
+    both.there.acknowledge(both.incident, by=BOB)
+    both.there.deliver()
+    assert (both.world.incident().state, both.world.incident().owner) == (IncidentState.ACKNOWLEDGED, "Bob")
+    both.world.advance(minutes=31)
+    assert stand(both) == ["resolved", "resolved", "triggered"]
+    both.world.resolve("ada")
+    both.world.advance(minutes=2)
+    assert stand(both) == ["resolved"] * 3
+
+
+def test_what_is_handed_up_by_hand_calls_in_pagerduty_again_where_a_step_asks_for_it() -> None:
+    both = line(escalation=policy((0, "pager"), (5, "second"), (15, "pager")))
+    both.world.acknowledge("ada", source=Source.SLACK)
+    both.world.advance(minutes=10)
+    both.world.act(Verb.ESCALATE, by="ada")  # to the second step
+    both.world.advance(minutes=2)
+    assert stand(both) == ["acknowledged"], "nobody asks for it yet"
+    both.world.act(Verb.ACKNOWLEDGE, by="ada")
+    both.world.act(Verb.RESOLVE, by="ada")
+    both.world.advance(minutes=2)
+    assert stand(both) == ["resolved"]
+
+
+def test_a_snooze_that_ends_leaves_what_pagerduty_is_calling_for() -> None:
+    both = line()
+    both.world.act(Verb.SNOOZE, by="ada", minutes=10)
+    both.world.advance(minutes=30)
+    assert both.world.incident().state is IncidentState.OPEN
+    assert stand(both) == ["triggered"]
+
+
+@pytest.mark.parametrize("taken", [1, 2])
+def test_where_calling_again_breaks_off_it_is_done_once_all_the_same(taken: int) -> None:
+    """Of its two events the first, or both, are taken there before the delivery fails."""
+    both = line(escalation=TIMES_OUT)
+    both.world.acknowledge("ada", source=Source.SLACK)
+    both.world.advance(minutes=29)
+    both.breaks_after = taken
+    both.world.advance(minutes=15)
+    both.there.deliver()
+    assert stand(both) == ["resolved", "triggered"]
+
+
+def test_what_could_not_be_closed_there_is_closed_by_what_comes_next() -> None:
+    both = line(escalation=TIMES_OUT)
+    both.world.acknowledge("ada", source=Source.SLACK)
+    both.world.advance(minutes=29)
+    both.world.receiver_fails("pager", retryable=True)
+    both.world.advance(minutes=3)
+    both.world.metric_goes_bad("Down", instance="b")
+    both.world.advance(minutes=10)
+    assert stand(both) == ["acknowledged"]
+    both.world.receiver_works("pager")
+    both.world.advance(minutes=10)
+    assert stand(both) == ["resolved", "triggered"]
+    both.world.metric_recovers("Down")
+    both.world.metric_recovers("Down", instance="b")
+    both.world.advance(minutes=10)
+    assert stand(both) == ["resolved", "resolved"]
+
+
+def test_what_ends_in_part_opens_nothing_that_somebody_has_resolved() -> None:
+    both = line()
+    both.world.metric_goes_bad("Down", instance="b")
+    both.world.advance(minutes=6)
+    both.there.resolve(both.incident, by=ANN)
+    both.there.deliver()
+    both.world.advance(minutes=2)
+    both.world.metric_recovers("Down", instance="b")
+    both.world.advance(minutes=10)
+    assert stand(both) == ["resolved"]
+
+
+def test_whom_no_step_asks_is_called_again_when_it_is_repeated() -> None:
+    route = RouteSpec(receiver="pager", repeat_interval=timedelta(hours=1))
+    steps = replace(policy((0, "second")), terms=Terms(ack_timeout=timedelta(minutes=30)))
+    people = [pages_pagerduty("pager"), receiver("second")]
+    both = Line(World(hears_pagerduty(configuration(rule("Down"), route=route, receivers=people, policies=[steps]))))
+    both.world.metric_goes_bad("Down")
+    both.world.advance(minutes=3)
+    both.world.acknowledge("ada")
+    both.world.advance(minutes=45)
+    assert stand(both) == ["acknowledged"]
+    both.world.advance(hours=3)
+    assert stand(both) == ["resolved", "triggered"]
+
+
+def test_a_late_word_on_what_was_closed_takes_nothing() -> None:
+    both = line(escalation=TIMES_OUT)
+    both.world.acknowledge("ada", source=Source.SLACK)
+    both.world.advance(minutes=29)
+    both.there.reassign(both.incident, BOB, by=ANN)
+    both.there.acknowledge(both.incident, by=BOB)  # and PagerDuty's webhook is held up
+    both.world.advance(minutes=2)
+    both.there.deliver()
+    assert both.world.incident().state is IncidentState.OPEN
+    assert stand(both) == ["resolved", "triggered"]

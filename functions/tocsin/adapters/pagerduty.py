@@ -10,7 +10,7 @@ https://developer.pagerduty.com/docs/send-alert-event
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -48,23 +48,22 @@ class PagerdutySender:
     def __call__(self, notification: Notification, *, now: datetime) -> str:
         """Post. Raises DeliveryError."""
         texts = self.outlets.texts(notification, now=now)
-        if notification.reason is Reason.UPDATE:
-            event = render_change(notification)
-            if event is None:
-                return f"nothing to tell: {_state(notification) or 'unknown'}"
-            return self.outlets.deliver(notification, partial(_deliver, event, texts), now=now)
-        if pagerduty_v1.is_meant(notification.integration.settings):
+        if pagerduty_v1.is_meant(notification.integration.settings) and notification.reason is not Reason.UPDATE:
             send_it = partial(pagerduty_v1.send, pagerduty_v1.render(notification, texts), texts)
-        else:
-            send_it = partial(_deliver, render(notification, texts), texts)
-        return self.outlets.deliver(notification, send_it, now=now)
+            return self.outlets.deliver(notification, send_it, now=now)
+        events = render_all(notification, texts)
+        if not events:
+            return f"nothing to tell: {_state(notification) or 'unknown'}"
+        return self.outlets.deliver(notification, partial(_deliver, events, texts), now=now)
 
 
-def _deliver(event: Mapping[str, Any], texts: Texts, channel: Channel) -> str:
+def _deliver(events: Sequence[Mapping[str, Any]], texts: Texts, channel: Channel) -> str:
+    """Send events in order, each under a key of its own: once more, they change nothing. Return the first answer."""
     url = str(channel.settings.get("url") or ENQUEUE_URL)
     # Labels may choose the service, as with Alertmanager.
     key = texts.field(channel.secret("routing_key"))
-    return send(event, url, routing_key=key, http=channel.http, now=channel.now)
+    answers = [send(event, url, routing_key=key, http=channel.http, now=channel.now) for event in events]
+    return answers[0]
 
 
 def send(event: Mapping[str, Any], url: str, *, routing_key: str, http: Http, now: datetime) -> str:
@@ -73,6 +72,22 @@ def send(event: Mapping[str, Any], url: str, *, routing_key: str, http: Http, no
     if response.status == 202:
         return pagerduty_answers.accepted(response, "dedup_key", str(event["dedup_key"]))
     raise pagerduty_answers.refusal(response, url, secret=routing_key, about_key="routing")
+
+
+def render_all(notification: Notification, texts: Texts) -> list[dict[str, Any]]:
+    """Return the events of a notification without their routing key, none where there is nothing to tell.
+
+    Where another incident takes the place of one that was acknowledged, that is closed after the new one was opened: at
+    no time is there none.
+    """
+    if notification.reason is Reason.UPDATE:
+        event = render_change(notification)
+    elif notification.reason is Reason.NEW_RESOLVED and _state(notification) == IncidentState.RESOLVED:
+        event = None  # it would open anew what somebody has closed, because some of it is over
+    else:
+        event = render(notification, texts)
+    older = [{"event_action": "resolve", "dedup_key": key} for key in pagerduty_contents.older_keys(notification)]
+    return [*([event] if event else []), *older]
 
 
 def render_change(notification: Notification) -> dict[str, Any] | None:

@@ -44,6 +44,12 @@ def dedup_key(notification: Notification) -> str:
     return pagerduty.dedup_key(notification.group, notification.receiver, notification.ties)
 
 
+def older_keys(notification: Notification) -> list[str]:
+    """Return the keys of incidents there that are to be closed: another one has taken their place."""
+    ties = notification.ties
+    return [pagerduty.dedup_key(notification.group, notification.receiver, ties[:end]) for end in range(1, len(ties))]
+
+
 def shown_alerts(notification: Notification) -> Sequence[Alert]:
     """Return the alerts that an event is about: those that fire, or all where none does."""
     return firing(notification) or notification.alerts

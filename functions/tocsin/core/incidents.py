@@ -131,9 +131,9 @@ class Incident:
     reached by steps up to `floor` belongs to a climb that is over. Whom `direct` reached is told though somebody has
     it. `climb` numbers the state machine's executions: one with an older number stops. `until` is when an
     acknowledgement, a snooze or a suppression ends. `standing` counts the changes that are shown to those who follow
-    it; the one numbered `state_number`, by `state_by`, brought the state that it is in. `orders` names the last orders
-    that changed it, of those that have a name: they may come again. `news` holds the events that are not written down
-    yet.
+    it: the one numbered `state_number`, by `state_by`, brought the state that it is in, the one numbered `lapsed` was
+    the last to end an acknowledgement and not the incident. `orders` names the last orders that changed it, of those
+    that have a name: they may come again. `news` holds the events that are not written down yet.
     """
 
     id: IncidentId
@@ -168,6 +168,7 @@ class Incident:
     standing: int = 0
     state_number: int = 0
     state_by: Actor = SYSTEM
+    lapsed: int = 0
     orders: tuple[str, ...] = ()
     version: int = 0
     news: tuple[Event, ...] = field(default=(), compare=False)
@@ -435,7 +436,9 @@ def _in_state(incident: Incident, state: IncidentState) -> Incident:
     if incident.state is state:
         return incident
     by = Actor(incident.changed_by, incident.source, incident.place)
-    return replace(incident, state=state, state_number=incident.standing, state_by=by)
+    is_lapse = incident.state is IncidentState.ACKNOWLEDGED and state not in OVER
+    lapsed = incident.standing if is_lapse else incident.lapsed
+    return replace(incident, state=state, state_number=incident.standing, state_by=by, lapsed=lapsed)
 
 
 def _change(

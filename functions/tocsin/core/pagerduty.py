@@ -65,6 +65,12 @@ def first_ties(integration: Integration, receiver: Receiver | None) -> tuple[str
     return (str(number),) if number else ()
 
 
+def next_ties(ties: Sequence[str]) -> tuple[str, ...]:
+    """Return these with one more, which none of them is, for another incident in the same service."""
+    number, _, turn = (ties[-1] if ties else "").partition(".")
+    return (*(ties or ("",)), f"{number or 0}.{int(turn or 0) + 1}")
+
+
 def _service(integration: Integration) -> dict[str, Any]:
     return {name: value for name, value in integration.settings.items() if name.startswith(_SERVICE_KEYS) and value}
 
@@ -273,6 +279,7 @@ __all__ = [
     "is_hashed",
     "is_stale",
     "meaning",
+    "next_ties",
     "read_event",
     "said",
 ]

@@ -20,13 +20,14 @@ from .incidents import QUIET, Incident, IncidentState, Source
 from .labels import Fingerprint
 from .muting import MuteKind
 from .notifications import Notification, Reason, Sent, Standing, compose, reason_to_notify
-from .pagerduty import TOLD_STATES, dedup_key, first_ties
+from .pagerduty import TOLD_STATES, dedup_key, first_ties, next_ties
 from .receivers import Integration, IntegrationKey, Kind, Receiver
 from .redaction import Redaction
 from .routing import Route
 
 # There is nothing to say by itself where an escalation step asks who was told before.
 _WAITS_WHILE_MUTED = frozenset({Reason.REPEAT, Reason.NEW_RESOLVED, Reason.NONE})
+_CALLS = frozenset({Reason.NEW_ALERTS, Reason.REPEAT, Reason.ESCALATED})
 _ABOUT_ALERTS = frozenset({Reason.NEW_ALERTS, Reason.NEW_RESOLVED, Reason.REPEAT})
 _NOTHING_SENT = frozenset({Reason.NONE, Reason.ACKNOWLEDGED, Reason.MUTED})
 
@@ -108,14 +109,15 @@ def tell(view: View) -> Telling:
             if not may_update or not is_behind(view.incident, integration, last):
                 continue
             reason = Reason.UPDATE
-        ties = _ties(view, integration, last)
+        calls_again = _calls_again(view.incident, integration, last, reason)
+        ties = _ties(view, integration, last, calls_again=calls_again)
         entry = Sent(firing, resolved, at=view.now, seq=seq, step=step or (last.step if last else 0), ties=ties)
         if reason is Reason.UPDATE and last is not None:
             # No page: what was told of alerts, and when, stays as it was.
             firing, resolved = firing & told, resolved & (told | last.resolved)
             entry = replace(last, seq=seq, ties=ties)
         if view.incident is not None:
-            is_told = last is None or not _says_nothing_of_it(integration, reason)
+            is_told = calls_again or not _says_nothing_of_it(integration, reason)
             entry = replace(entry, standing=view.incident.standing if last is None or is_told else last.standing)
         if firing or integration.send_resolved:
             notification = _compose(view, integration, firing, resolved, reason=reason, step=step, seq=seq, ties=ties)
@@ -125,17 +127,30 @@ def tell(view: View) -> Telling:
     return Telling(tuple(notifications), sent, withheld, kept, seq if sent else group.seq)
 
 
-def _ties(view: View, integration: Integration, last: Sent | None) -> tuple[str, ...]:
+def _ties(view: View, integration: Integration, last: Sent | None, *, calls_again: bool) -> tuple[str, ...]:
     """Return what tells apart the incidents that an integration has in PagerDuty, newest last; nothing elsewhere.
 
-    What is open there, or may be, keeps its key.
+    What is open there, or may be, keeps its key. What is told next closes those before the newest, until it is
+    confirmed.
     """
     if integration.kind is not Kind.PAGERDUTY:
         return ()
     is_unconfirmed = integration.key in view.state.unconfirmed
     if last is None or not (last.firing or is_unconfirmed):
         return first_ties(integration, view.receivers.get(integration.receiver))
-    return last.ties
+    ties = last.ties if is_unconfirmed else last.ties[-1:]
+    return next_ties(ties) if calls_again else ties
+
+
+def _calls_again(incident: Incident | None, integration: Integration, last: Sent | None, reason: Reason) -> bool:
+    """Say whether PagerDuty may show as acknowledged what nobody has any more, and is to call somebody again.
+
+    A trigger would join the incident there and call nobody: it takes another one.
+    """
+    if incident is None or incident.state is not IncidentState.OPEN or last is None or not last.firing:
+        return False
+    is_there = integration.kind is Kind.PAGERDUTY and integration.follows_incidents
+    return is_there and reason in _CALLS and last.standing < incident.lapsed
 
 
 def _audience(view: View) -> list[tuple[Integration, int | None]]:

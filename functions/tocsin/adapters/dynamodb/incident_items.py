@@ -122,6 +122,7 @@ def _more(incident: Incident) -> dict[str, Any]:
         "standing": incident.standing,
         "state_number": incident.state_number,
         "state_by": asdict(incident.state_by),
+        "lapsed": incident.lapsed,
         "orders": list(incident.orders),
     }
 
@@ -169,6 +170,7 @@ def incident_from(item: Item) -> Incident:
         standing=more.get("standing", 0),
         state_number=more.get("state_number", more.get("standing", 0)),
         state_by=_actor(more.get("state_by", changed_by)),
+        lapsed=more.get("lapsed", 0),
         orders=tuple(more.get("orders", ())),
         version=item["version"],
     )
