@@ -87,5 +87,9 @@ def test_silences_from_a_file_hold(shell: Shell, config: str, tmp_path: Path) ->
     ran = shell.run("simulate", "Hot", "--for", "1h", "--silences", str(file), "--config", config)
     assert "silenced by s-1" in ran.out
     assert "2026-01-01 13:00:30  30m30s  told" in ran.out
+    exact = {**silence, "matchers": [{"name": "alertname", "value": "Hot", "isRegex": False}], "isExact": True}
+    file.write_text(json.dumps([exact]))
+    ran = shell.run("simulate", "Hot", "instance=a", "--for", "1h", "--silences", str(file), "--config", config)
+    assert "silenced by s-1" not in ran.out, "it has more labels than what is silenced"
     file.write_text(json.dumps([{**silence, "endsAt": None}]))
     assert shell.run("simulate", "Hot", "--silences", str(file), "--config", config).status == 2

@@ -62,6 +62,7 @@ def _silence(data: Mapping[str, Any]) -> Silence:
         comment=str(data.get("comment", "")),
         updated_at=starts_at,
         schedule=Recurrence(names=tuple(names)) if names else None,
+        is_exact=data.get("isExact") is True,
     )
 
 
