@@ -506,6 +506,10 @@ class DeadLetters(Protocol):
         """Send a timer again, to be looked at at once."""
         ...
 
+    def send_click(self, letter: Letter) -> None:
+        """Have a click done after all."""
+        ...
+
     def invoke(self, letter: Letter) -> None:
         """Have the function that failed, or that SNS could not reach, run on its event."""
         ...

@@ -96,6 +96,7 @@ _DLQ_OUTPUTS = {
     "timers": "TimerDeadLetterQueueUrl",
     "ticks": "TickDeadLetterQueueUrl",
     "deliveries": "DeliveryDeadLetterQueueUrl",
+    "actions": "ActionDeadLetterQueueUrl",
 }
 
 
@@ -160,6 +161,7 @@ VARIABLES = (
     Variable("TOCSIN_TIMERS_DLQ_URL", "queue of timers that were given up, for the command line"),
     Variable("TOCSIN_TICKS_DLQ_URL", "queue of ticks that failed, for the command line"),
     Variable("TOCSIN_DELIVERIES_DLQ_URL", "queue of notifications that were not delivered, for the command line"),
+    Variable("TOCSIN_ACTIONS_DLQ_URL", "queue of clicks that could not be done, for the command line"),
     Variable("CONFIG_URI", "configuration: s3://bucket/prefix or a folder; empty is what is shipped"),
     Variable("ALERT_THRESHOLD_ERROR_RATE", "failed share of requests above which the rule fires"),
     Variable("ALERT_THRESHOLD_RESPONSE_TIME", "p95 latency in milliseconds above which the rule fires"),

@@ -11,6 +11,8 @@ from typing import Any
 import boto3
 
 from tocsin.core.alerts import Alert
+from tocsin.core.clicks import Button, Click, Press
+from tocsin.core.clicks import as_json as as_click
 from tocsin.core.labels import Labels
 from tocsin.core.notifications import Notification, Reason, as_json, compose, encode
 from tocsin.core.receivers import Integration, Kind
@@ -85,6 +87,11 @@ def tick(at: str = "2026-01-01T12:00:00Z") -> dict[str, str]:
     return {"now": at}
 
 
+def click(at: datetime = AT) -> str:
+    button = Button(Press.ACKNOWLEDGE, "inc-0123456789abcdef")
+    return json.dumps(as_click(Click("click-1", button, "U1", "ann", at, "https://hooks.slack.com/actions/T/1/SECRET")))
+
+
 def text_of(told: Notification) -> str:
     return encode(as_json(told))
 
@@ -117,9 +124,9 @@ def deployment() -> Office:
     """Make the queues, the topic and its functions; moto must be running, with a Lambda that runs nothing."""
     sqs, sns = boto3.client("sqs", REGION), boto3.client("sns", REGION)
     urls = {}
-    for name in ("timers-dlq", "ticks-dlq", "deliveries-dlq"):
+    for name in ("timers-dlq", "ticks-dlq", "deliveries-dlq", "actions-dlq"):
         urls[name] = sqs.create_queue(QueueName=name)["QueueUrl"]
-    for name, count in (("timers", 5), ("ticks", 3)):
+    for name, count in (("timers", 5), ("ticks", 3), ("actions", 6)):
         policy = {"deadLetterTargetArn": f"arn:aws:sqs:{ACCOUNT}:{name}-dlq", "maxReceiveCount": count}
         made = sqs.create_queue(QueueName=name, Attributes={"RedrivePolicy": json.dumps(policy)})
         urls[name] = made["QueueUrl"]

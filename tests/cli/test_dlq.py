@@ -17,6 +17,7 @@ from tests.adapters.letters import (
     REGION,
     SECRET,
     Office,
+    click,
     deployment,
     notification,
     of_lambda,
@@ -45,6 +46,7 @@ def office(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
             TOCSIN_TIMERS_DLQ_URL=made.urls["timers-dlq"],
             TOCSIN_TICKS_DLQ_URL=made.urls["ticks-dlq"],
             TOCSIN_DELIVERIES_DLQ_URL=made.urls["deliveries-dlq"],
+            TOCSIN_ACTIONS_DLQ_URL=made.urls["actions-dlq"],
         )
         yield made
 
@@ -72,6 +74,7 @@ def test_what_is_listed(shell: Shell, office: Office, output: str) -> None:
         office.put("timers", timer()): "TIMER",
         office.put("ticks", of_lambda("evaluate", tick(), error="TimeoutError", message="55 s")): "TICK",
         office.put("deliveries", LETTER): "NOTIFICATION",
+        office.put("actions", click()): "CLICK",
     }
     text = shell.run("dlq", "list", "-o", output).all
     for each, name in ids.items():
@@ -123,16 +126,18 @@ def test_what_is_still_of_use_is_handed_in_and_everything_else_dropped(
     office.put("ticks", of_lambda("evaluate", tick()))
     office.put("deliveries", LETTER)
     office.put("deliveries", of_lambda("notify-slack", sns_event(text_of(settled))))
+    office.put("actions", click(AT - timedelta(hours=1)))
     ran = shell.run("dlq", "redrive", "--all", now=AT + timedelta(minutes=30))
     assert (ran.status, ran.err) == (0, "")
     assert sorted(line.partition(" ")[2] for line in ran.out.splitlines()) == [
+        "click: dropped: nobody wants any more what was pressed an hour ago",
         "notification team: dropped: delivered, given up, or replaced by something newer",
         "notification team: handed to the function that failed",
         "tick: dropped: the ticks since have done its work",
         "timer: handed to the timer queue",
     ]
     assert office.bodies("timers") == [timer()]
-    assert [office.number(f"{name}-dlq") for name in ("timers", "ticks", "deliveries")] == [0, 0, 0]
+    assert [office.number(f"{name}-dlq") for name in ("timers", "ticks", "deliveries", "actions")] == [0] * 4
 
 
 def test_what_nobody_knows_stays_and_so_does_what_may_be_over(shell: Shell, office: Office, store: DynamoStore) -> None:
@@ -150,6 +155,19 @@ def test_what_nobody_knows_stays_and_so_does_what_may_be_over(shell: Shell, offi
     assert office.number("deliveries-dlq") == 1
 
 
+def test_a_click_is_done_after_all_where_somebody_names_it(shell: Shell, office: Office, store: DynamoStore) -> None:
+    letter = office.put("actions", click())
+    shown = shell.run("dlq", "show", letter, "--queue", "actions")
+    assert json.loads(shown.out)["event"]["user"] == "U1"
+    assert "hooks.slack.com" not in shown.out
+    now = AT + timedelta(minutes=30)
+    assert shell.run("dlq", "redrive", "--all", "--queue", "actions", now=now).status == 1
+    ran = shell.run("dlq", "redrive", letter, "--queue", "actions", now=now)
+    assert (ran.status, ran.out) == (0, f"{letter} click: handed to the action queue\n")
+    assert office.bodies("actions") == [click()]
+    assert office.number("actions-dlq") == 0
+
+
 def test_a_letter_that_was_not_accepted_stays(shell: Shell, office: Office, store: DynamoStore) -> None:
     letter = office.put("timers", timer())
     ran = shell.run("dlq", "redrive", letter, "--queue", "timers", TOCSIN_TIMER_QUEUE_URL="http://127.0.0.1:1/1/none")
@@ -163,13 +181,14 @@ def test_the_stack_names_queues_and_table(shell: Shell, office: Office) -> None:
         "TimerDeadLetterQueueUrl": office.urls["timers-dlq"],
         "TickDeadLetterQueueUrl": office.urls["ticks-dlq"],
         "DeliveryDeadLetterQueueUrl": office.urls["deliveries-dlq"],
+        "ActionDeadLetterQueueUrl": office.urls["actions-dlq"],
     }
     template = {
         "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
         "Outputs": {name: {"Value": value} for name, value in outputs.items()},
     }
     boto3.client("cloudformation", REGION).create_stack(StackName="tocsin-prod", TemplateBody=json.dumps(template))
-    for name in ("TIMERS", "TICKS", "DELIVERIES"):
+    for name in ("TIMERS", "TICKS", "DELIVERIES", "ACTIONS"):
         del shell.environment[f"TOCSIN_{name}_DLQ_URL"]
     office.put("timers", timer())
     ran = shell.run("dlq", "list", "--stack", "tocsin-prod", "--queue", "timers")

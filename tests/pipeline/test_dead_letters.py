@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.letters import AT, GROUP, notification, of_lambda, of_sns, sns_event, text_of, tick, timer
+from tests.adapters.letters import AT, GROUP, click, notification, of_lambda, of_sns, sns_event, text_of, tick, timer
 from tocsin.adapters.memory import MemoryStore
 from tocsin.core.dead_letters import Letter, Queue, Raw, Verdict, What
 from tocsin.core.grouping import Flush
@@ -60,6 +60,8 @@ LETTERS: dict[str, tuple[Raw, What, str]] = {
         What.ALERTS,
         "EventError: names no alert",
     ),
+    "a click": (raw(click(), Queue.ACTIONS, attempts=6), What.CLICK, "received 6 times without success"),
+    "no click": (raw('{"id": 7}', Queue.ACTIONS), What.UNKNOWN, "received too often without success; not a click"),
     "no JSON": (raw("hello"), What.UNKNOWN, "no JSON"),
     "another JSON": (raw("[1]"), What.UNKNOWN, "no JSON"),
     "an event of nobody's": (raw(of_lambda("x", {"a": 1})), What.UNKNOWN, "DeliveryError: answered 503"),
@@ -90,9 +92,13 @@ class Hands:
 
     timers: list[Letter] = field(default_factory=list)
     invoked: list[Letter] = field(default_factory=list)
+    clicks: list[Letter] = field(default_factory=list)
 
     def send_timer(self, letter: Letter) -> None:
         self.timers.append(letter)
+
+    def send_click(self, letter: Letter) -> None:
+        self.clicks.append(letter)
 
     def invoke(self, letter: Letter) -> None:
         self.invoked.append(letter)
@@ -111,6 +117,9 @@ def awaiting(*notifications: Any) -> MemoryStore:
 OTHER = notification(kind=Kind.WEBHOOK, seq=9)
 VERDICTS: dict[str, tuple[Raw, MemoryStore, bool, int, Verdict]] = {
     "a timer": (raw(timer(), Queue.TIMERS), awaiting(), False, 10**6, Verdict.TIMER),
+    "a click, by itself": (raw(click(), Queue.ACTIONS), awaiting(), False, 1, Verdict.NOT_BY_ITSELF),
+    "a click, by name": (raw(click(), Queue.ACTIONS), awaiting(), True, 60, Verdict.ACTION),
+    "an old click": (raw(click(), Queue.ACTIONS), awaiting(), True, 61, Verdict.TOO_LATE),
     "a fresh tick": (raw(of_lambda("evaluate", tick()), Queue.TICKS), awaiting(), False, 4, Verdict.FUNCTION),
     "an old tick": (raw(of_lambda("evaluate", tick()), Queue.TICKS), awaiting(), False, 5, Verdict.OLD),
     "a tick of the queue": (raw(json.dumps(tick()), Queue.TICKS), awaiting(), False, 1, Verdict.OLD),
@@ -161,3 +170,4 @@ def test_what_becomes_of(given, store, is_named, minutes, verdict):
     assert redrive(hands, store, letter, is_named=is_named, now=now) is verdict
     assert hands.timers == ([letter] if verdict is Verdict.TIMER else [])
     assert hands.invoked == ([letter] if verdict is Verdict.FUNCTION else [])
+    assert hands.clicks == ([letter] if verdict is Verdict.ACTION else [])

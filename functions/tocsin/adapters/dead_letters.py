@@ -88,6 +88,13 @@ class DeadLetterOffice:
         with _accepted():
             self._sqs.send_message(QueueUrl=source, MessageBody=letter.raw.body)
 
+    def send_click(self, letter: Letter) -> None:
+        source = self._source(letter.raw.queue)
+        if not source:
+            raise StoreError("the action queue is not known: no queue has this one for its dead letters")
+        with _accepted():
+            self._sqs.send_message(QueueUrl=source, MessageBody=letter.raw.body)
+
     def invoke(self, letter: Letter) -> None:
         payload = json.dumps(letter.event).encode()
         with _accepted():

@@ -19,7 +19,7 @@ from .dlq_tables import FORMATS, Listed, shown
 from .failures import FAILED, UsageError
 from .session import Session
 
-_GONE = frozenset({Verdict.TIMER, Verdict.FUNCTION, Verdict.OLD, Verdict.SETTLED})
+_GONE = frozenset(Verdict) - {Verdict.NOT_BY_ITSELF, Verdict.KEPT}
 
 
 def list_(arguments: argparse.Namespace, session: Session) -> int:

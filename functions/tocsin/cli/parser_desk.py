@@ -10,7 +10,7 @@ FORMATS = ("simple", "extended", "json")
 def dlq_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say where dead letters are, and how many are looked at."""
     parser.add_argument("--stack", metavar="NAME", help="the deployment's CloudFormation stack (TOCSIN_STACK)")
-    parser.add_argument("--queue", choices=("timers", "ticks", "deliveries"), help="only this one")
+    parser.add_argument("--queue", choices=("timers", "ticks", "deliveries", "actions"), help="only this one")
     parser.add_argument("--limit", metavar="NUMBER", type=int, default=1000, help="letters of a queue at most (1000)")
 
 

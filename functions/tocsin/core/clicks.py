@@ -17,6 +17,8 @@ from .notifications import format_time, parse_time
 # Slack takes 150 characters as the value of an option.
 VALUE_LENGTH = 150
 LONGEST_HOLD = timedelta(days=30)
+# Older ones are not what anybody wants any more, and nobody could be told.
+OLDEST = timedelta(hours=1)
 
 
 class Press(StrEnum):

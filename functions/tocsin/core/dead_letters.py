@@ -1,7 +1,8 @@
 """Dead letters: what was given up, why, and what becomes of it when it is handed in again.
 
 Nothing is told for having been here: a notification is handed in only while the outbox still waits for it, and the
-function claims it as always. A tick that is older than the next ones' work is dropped.
+function claims it as always. A tick that is older than the next ones' work is dropped, and so is a click that nobody
+can want any more.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from .clicks import OLDEST
 from .notifications import Notification
 from .routing import GroupId
 
@@ -25,6 +27,7 @@ class Queue(StrEnum):
     TIMERS = "timers"
     TICKS = "ticks"
     DELIVERIES = "deliveries"
+    ACTIONS = "actions"
 
 
 class What(StrEnum):
@@ -34,6 +37,7 @@ class What(StrEnum):
     TICK = "tick"
     NOTIFICATION = "notification"
     ALERTS = "alerts of another alert manager"
+    CLICK = "click"
     UNKNOWN = "not understood"
 
 
@@ -74,6 +78,8 @@ class Verdict(StrEnum):
     TIMER = "handed to the timer queue"
     FUNCTION = "handed to the function that failed"
     OLD = "dropped: the ticks since have done its work"
+    ACTION = "handed to the action queue"
+    TOO_LATE = "dropped: nobody wants any more what was pressed an hour ago"
     SETTLED = "dropped: delivered, given up, or replaced by something newer"
     NOT_BY_ITSELF = "kept: name it by its id, what it says may be over"
     KEPT = "kept: nobody knows whose it is"
@@ -96,4 +102,8 @@ def decide(letter: Letter, *, awaited: str | None, is_named: bool, now: datetime
             return Verdict.FUNCTION if told is not None and told.id == awaited else Verdict.SETTLED
         case What.ALERTS:
             return Verdict.FUNCTION if is_named else Verdict.NOT_BY_ITSELF
+        case What.CLICK:
+            if letter.at is None or now - letter.at > OLDEST:
+                return Verdict.TOO_LATE
+            return Verdict.ACTION if is_named else Verdict.NOT_BY_ITSELF
     return Verdict.KEPT

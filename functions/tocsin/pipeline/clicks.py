@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from ..core.clicks import Click, Press
+from ..core.clicks import OLDEST, Click, Press
 from ..core.configuration import Configuration
 from ..core.drills import are_drills, mark
 from ..core.incidents import Actor, IncidentId, Source
@@ -31,8 +31,6 @@ WAITS = tuple(timedelta(seconds=seconds) for seconds in (12, 15, 20, 30, 45))
 TRIES = len(WAITS) + 1
 # As long as the function may run, and longer than a click may come again.
 IN_HAND, KEPT_FOR = timedelta(seconds=60), timedelta(days=2)
-# Older ones are not what anybody wants any more, and nobody could be told.
-OLDEST = timedelta(hours=1)
 # Who presses twice means it once. Only what is not the same twice needs it.
 ONCE_IN = timedelta(seconds=10)
 LISTED = 20

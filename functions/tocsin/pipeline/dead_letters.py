@@ -1,7 +1,7 @@
 """Dead letters read as what they are, and handed in again where they belong.
 
-Four things write them: SQS after too many receptions (timers, ticks), Lambda when an asynchronous invocation has failed
-for good (ticks, notifications), SNS when it cannot reach a function (notifications).
+Four things write them: SQS after too many receptions (timers, ticks, clicks), Lambda when an asynchronous invocation
+has failed for good (ticks, notifications), SNS when it cannot reach a function (notifications).
 
 Sources: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html
@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from ..core.dead_letters import Letter, Raw, Verdict, What, decide
+from ..core.dead_letters import Letter, Queue, Raw, Verdict, What, decide
 from ..errors import EventError
 from ..ports import DeadLetters, Groups, OutboxKind
 from . import events
@@ -38,6 +38,8 @@ def redrive(office: DeadLetters, groups: Groups, letter: Letter, *, is_named: bo
     verdict = decide(letter, awaited=_awaited(groups, letter), is_named=is_named, now=now)
     if verdict is Verdict.TIMER:
         office.send_timer(letter)
+    elif verdict is Verdict.ACTION:
+        office.send_click(letter)
     elif verdict is Verdict.FUNCTION:
         office.invoke(letter)
     return verdict
@@ -77,6 +79,8 @@ def _of_sns(raw: Raw, body: Mapping[str, Any]) -> Letter:
 def _of_queue(raw: Raw, body: Mapping[str, Any]) -> Letter:
     why = f"received {raw.attempts} times without success" if raw.attempts else "received too often without success"
     letter = Letter(raw, What.UNKNOWN, why, raw.attempts)
+    if raw.queue is Queue.ACTIONS:
+        return _of_actions(letter, body)
     if "group" in body:
         try:
             group, at = events.parse_timer(raw.body)
@@ -84,6 +88,16 @@ def _of_queue(raw: Raw, body: Mapping[str, Any]) -> Letter:
             return _unknown(letter, str(error))
         return replace(letter, what=What.TIMER, group=group, at=at)
     return _with_event(letter, body)
+
+
+def _of_actions(letter: Letter, body: Mapping[str, Any]) -> Letter:
+    """Return a letter of a click; where it is answered is a capability, and not for people's eyes."""
+    letter = replace(letter, event={name: value for name, value in body.items() if name != "reply_to"})
+    try:
+        click = events.parse_click(letter.raw.body)
+    except EventError as error:
+        return _unknown(letter, str(error))
+    return replace(letter, what=What.CLICK, at=click.at)
 
 
 def _with_event(letter: Letter, event: Any) -> Letter:
