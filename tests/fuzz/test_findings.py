@@ -48,6 +48,7 @@ FINDINGS: dict[str, tuple[str, bytes]] = {
         by_sns(told(created_at="0001-01-01T00:00:00+01:00").decode()),
     ),
     "a wait that no duration can hold": ("notifications by SNS", by_sns(told(retry_after_seconds=1e308).decode())),
+    "a receiver that is a list": ("notifications to every receiver", told(receiver=["team"])),
     "a message as deep as the stack": ("notifications by SNS", by_sns(DEEP)),
     "a timer as deep as the stack": (
         "events of timers",

@@ -312,12 +312,12 @@ def alert_from_json(data: Mapping[str, Any]) -> Alert:
 def from_json(data: Mapping[str, Any]) -> Notification:
     """Return the notification that `as_json` wrote. Raises KeyError, ValueError or TypeError on others."""
     return Notification(
-        id=data["id"],
+        id=_text(data["id"]),
         seq=int(data["seq"]),
-        group=GroupId(data["group"]),
-        group_key=data["group_key"],
+        group=GroupId(_text(data["group"])),
+        group_key=_text(data["group_key"]),
         integration=Integration(
-            receiver=data["receiver"],
+            receiver=_text(data["receiver"]),
             kind=Kind(data["integration"]),
             index=int(data["index"]),
             send_resolved=bool(data["send_resolved"]),
@@ -325,7 +325,7 @@ def from_json(data: Mapping[str, Any]) -> Notification:
         ),
         status=Status(data["status"]),
         reason=Reason(data["reason"]),
-        severity=data["severity"],
+        severity=_text(data["severity"]),
         created_at=parse_time(data["created_at"]),
         retry_after=timedelta(seconds=data["retry_after_seconds"]),
         alerts=tuple(alert_from_json(alert) for alert in data["alerts"]),
@@ -333,7 +333,7 @@ def from_json(data: Mapping[str, Any]) -> Notification:
         incident=data["incident"],
         standing=Standing(**data["standing"]) if data.get("standing") else None,
         step=data["step"],
-        external_url=data["external_url"],
+        external_url=_text(data["external_url"]),
         truncated=int(data["truncated"]),
         route_labels=dict(data.get("route_labels", {})),
         is_compatible=bool(data.get("is_compatible", False)),
@@ -341,6 +341,12 @@ def from_json(data: Mapping[str, Any]) -> Notification:
         follows_unconfirmed=bool(data.get("follows_unconfirmed", False)),
         ties=tuple(data.get("ties", ())),
     )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected a text, found {type(value).__name__}")
+    return value
 
 
 def encode(data: Mapping[str, Any]) -> str:
