@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from dev.drill.stage import ROUTING_KEY, Stage, archived, of_drill, refused
+from dev.receivers import Received
+from tocsin.cli.drill import BATCH
 
 _SHOWN = 5
 # Who is told how often while the alert climbs: the archive belongs to two receivers.
@@ -29,6 +32,7 @@ def storm(stage: Stage, *, alerts: int, seconds: float, groups: int, at_once: bo
     """Return what is wrong with a storm.
 
     `at_once` says that it is all in before its groups have waited long enough: then each is told in one message.
+    Otherwise a group may be told once more of what came in after its message, and of nothing else.
     """
     minutes = 3 + alerts // 500
     words = ["--alerts", alerts, "--seconds", seconds, "--groups", groups, "--timeout", f"{minutes}m"]
@@ -41,7 +45,31 @@ def storm(stage: Stage, *, alerts: int, seconds: float, groups: int, at_once: bo
         *_status(status),
         *refused(came)[:_SHOWN],
         *([f"{lost} alerts did not come to the archive"] if lost else []),
+        *one_a_group(came, groups, most=math.ceil(alerts / BATCH)),
     ]
+
+
+def one_a_group(came: Sequence[Received], groups: int, *, most: int) -> list[str]:
+    """Return what is wrong where alerts come in parts: a group has one message, and another only for what is new in it.
+
+    `most` is in how many parts they come. Of Slack's messages only the number is known.
+    """
+    wrong: list[str] = []
+    told: dict[str, set[str]] = {}
+    firing = [each for each in came if each.accepted and not _is_end(each.payload)]
+    for each in firing:
+        if each.integration == "webhook":
+            known = told.setdefault(each.payload["groupKey"], set())
+            burning = {alert["fingerprint"] for alert in each.payload["alerts"] if alert["status"] == "firing"}
+            if burning <= known:
+                wrong.append(f"{each.payload['groupKey']}: a message to webhook that tells of nothing new")
+            known |= burning
+    if len(told) != groups:
+        wrong.append(f"{len(told)} groups were told to webhook, {groups} are right")
+    in_slack = sum(each.integration == "slack" for each in firing)
+    if not groups <= in_slack <= groups * most:
+        wrong.append(f"{in_slack} messages to slack, {groups} to {groups * most} are right")
+    return wrong
 
 
 def escalation(stage: Stage) -> list[str]:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from dev.receivers import Receivers
+from dev.drill.runs import one_a_group
+from dev.receivers import Received, Receivers
 from tests.cli.commands import Shell, write_files
 from tests.cli.states import ASKED_AT, api_of
 from tests.golden import assert_golden
@@ -319,3 +320,33 @@ def test_what_escalation_refuses(shell: Shell, config: str, words: str, said: st
     ran = shell.run("drill", "escalation", "--config", config, *words.split(), now=ASKED_AT)
     assert (ran.status, ran.out) == (2, "")
     assert said in ran.err
+
+
+# What the receivers say of a storm that comes in parts
+
+
+def message(integration: str, group: str, *firing: str, accepted: bool = True) -> Received:
+    alerts = [{"fingerprint": each, "status": "firing"} for each in firing]
+    payload = {"status": "firing", "groupKey": group, "alerts": alerts} if integration == "webhook" else {"text": group}
+    return Received(integration, "x", payload, ASKED_AT, 200 if accepted else 503, accepted)
+
+
+WHOLE = [message(each, group, "a", "b") for group in "gh" for each in ("webhook", "slack")]
+
+
+@pytest.mark.parametrize(
+    ("came", "said"),
+    [
+        pytest.param(WHOLE, "", id="one a group"),
+        pytest.param([*WHOLE, message("webhook", "g", "a", "b", "c"), message("slack", "g")], "", id="one came later"),
+        pytest.param([message("webhook", "g", "a", "b", accepted=False), *WHOLE], "", id="one was refused at first"),
+        pytest.param([*WHOLE, message("webhook", "g", "b", "a")], "g: a message to webhook that tells", id="twice"),
+        pytest.param([*WHOLE, message("webhook", "g", "a")], "nothing new", id="a part of it again"),
+        pytest.param(WHOLE[:2], "1 groups were told to webhook, 2 are right", id="a group is missing"),
+        pytest.param([*WHOLE[:3]], "1 messages to slack, 2 to 4 are right", id="slack misses one"),
+        pytest.param([*WHOLE, *[message("slack", "g")] * 3], "5 messages to slack", id="slack has too many"),
+    ],
+)
+def test_a_group_is_told_once_more_only_of_what_is_new(came: list[Received], said: str) -> None:
+    wrong = " ".join(one_a_group(came, 2, most=2))
+    assert (said in wrong, bool(wrong)) == (True, bool(said))
