@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from tests.simulation.feeding import told, world
 from tests.stories.configurations import MINUTE, configuration, equal, policy, receiver, rule
 from tocsin.core.configuration import Configuration
 from tocsin.core.routing import RouteSpec
+from tocsin.core.rules import RuleKey
 
 ROUTE = RouteSpec(
     receiver="team",
@@ -109,6 +111,9 @@ def configurations(draw: st.DrawFn) -> Configuration:
         )
         for name in ("A", "B")
     ]
+    if draw(st.booleans()):
+        other = RuleKey(f"{rules[0].key}1")  # whose alerts are the same as the first one's
+        rules.append(replace(rules[0], key=other, hold_for=draw(HOLD), keep_firing_for=draw(HOLD)))
     return configuration(
         *rules,
         route=ROUTE,

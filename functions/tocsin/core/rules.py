@@ -73,6 +73,11 @@ class Rule:
     threshold: Threshold | None = None
 
     @property
+    def fixed_labels(self) -> Mapping[str, str]:
+        """Return the labels that all of its alerts have."""
+        return {name: text for name, text in self.labels.items() if text and "{{" not in text}
+
+    @property
     def definition(self) -> str:
         """Return a digest of what makes the rule's alerts: its state may move to another of the same definition.
 
@@ -82,6 +87,12 @@ class Rule:
             return ""
         parts = (self.name, self.expr, sorted(self.labels.items()), self.hold_for, self.keep_firing_for)
         return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def may_share(one: Rule, other: Rule) -> bool:
+    """Say whether two rules can have alerts with the same labels."""
+    labels, others = one.fixed_labels, other.fixed_labels
+    return one.name == other.name and all(others.get(name, text) == text for name, text in labels.items())
 
 
 @dataclass(frozen=True, slots=True)

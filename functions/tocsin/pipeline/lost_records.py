@@ -62,8 +62,8 @@ def _copies(
 
 def _may_be_of(alert: Alert, key: RuleKey, rule: Rule | None) -> bool:
     """Say whether an alert has the name and the labels that a rule gives; of one that is gone, its name is known."""
-    given = {name: text for name, text in rule.labels.items() if "{{" not in text} if rule else {}
-    return alert.name == _name(key) and all(alert.labels.get(name) == text for name, text in given.items() if text)
+    given = rule.fixed_labels if rule else {}
+    return alert.name == _name(key) and all(alert.labels.get(name) == text for name, text in given.items())
 
 
 def _name(key: RuleKey) -> str:

@@ -27,7 +27,29 @@ def settle_shared(
     outcomes: Sequence[RuleOutcome], records: Mapping[RuleKey, RuleRecord], *, now: datetime
 ) -> list[RuleOutcome]:
     """Return the outcomes without the ends of what another rule fires; `records` also has what is not due."""
-    firing = _who_fires(outcomes, records)
+    shared = _known_twice(outcomes, records)
+    concerned = [each for each in outcomes if each.before.owed or not shared.isdisjoint(_known(each))]
+    settled = {each.rule.key: each for each in _settle(concerned, _who_fires(outcomes, records), now=now)}
+    return [settled.get(each.rule.key, each) for each in outcomes]
+
+
+def _known_twice(outcomes: Iterable[RuleOutcome], records: Mapping[RuleKey, RuleRecord]) -> set[Fingerprint]:
+    """Return the alerts that more than one rule knows; most often there is none, and nothing to settle."""
+    known = {key: {*record.active, *record.telling} for key, record in records.items()}
+    known |= {outcome.rule.key: _known(outcome) for outcome in outcomes}
+    seen: set[Fingerprint] = set()
+    twice: set[Fingerprint] = set()
+    for keys in known.values():
+        twice |= seen & keys
+        seen |= keys
+    return twice
+
+
+def _known(outcome: RuleOutcome) -> set[Fingerprint]:
+    return {*outcome.before.active, *outcome.before.telling, *outcome.active}
+
+
+def _settle(outcomes: Sequence[RuleOutcome], firing: _Firing, *, now: datetime) -> list[RuleOutcome]:
     begun = [_begun(outcome, firing) for outcome in outcomes]
     held = {outcome.rule.key: _held(outcome, firing) for outcome in begun}
     retold = _retold(begun, firing, held)

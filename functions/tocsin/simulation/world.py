@@ -8,6 +8,7 @@ change (see wakes.py) are left out; `every_tick=True` leaves none out, and comes
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -19,6 +20,7 @@ from ..core.notifications import Notification, Reason, from_json, parse_time
 from ..core.patterns import Compile, without_engine
 from ..core.receivers import Kind as IntegrationKind
 from ..core.routing import GroupId
+from ..core.rules import Rule, may_share
 from ..core.silences import Silence
 from ..pipeline import dispatch, escalate, evaluate, notify
 from ..pipeline.own_rules import KEYS as OWN_RULES
@@ -73,6 +75,7 @@ class World:
             for rule in group.rules
             if (timeline := feeds.timeline_of(rule, tick=scope.tick)) is not None
         ]
+        self._kin = _kin([plan.rule for _, plan in self._plans])
         self._evaluator = evaluate.Evaluator(
             metrics=feeds,
             rules=self.store,
@@ -144,7 +147,7 @@ class World:
         return self._wakes[at]
 
     def _tick(self) -> None:
-        woken = self._wakes.pop(self.now)
+        woken = self._with_kin(self._wakes.pop(self.now))
         known = {number for number in woken if self._plans[number][1].is_known(self.now)}
         loaded = LoadedConfiguration(self._only(known | self._failing))
         self.store.awake = {rule.key for rule in loaded.configuration.rules()} | OWN_RULES
@@ -154,6 +157,12 @@ class World:
         for each in outcome.rules:
             self._notes.rule(each, now=self.now)
         self._plan_next(woken)
+
+    def _with_kin(self, woken: set[int]) -> set[int]:
+        """Return these rules, and those with alerts that may be theirs too: whether one has ended depends on all."""
+        kin = {each for number in woken for each in self._kin.get(number, ())}
+        records = ((number, self.store.rules.get(self._plans[number][1].rule.key)) for number in kin)
+        return woken | {number for number, record in records if record and (record.active or record.owed)}
 
     def _only(self, numbers: set[int]) -> Configuration:
         """Return the configuration with these rules alone: the others' evaluation would come to nothing."""
@@ -235,3 +244,16 @@ class World:
             self.agenda.announce(changed.group, at=self.now, now=self.now)
             self.store.escalate(changed, {}, starts=changed.climb != found.climb, now=self.now)
             self.chronicle.acknowledged.append((self.now, changed))
+
+
+def _kin(rules: Sequence[Rule]) -> dict[int, list[int]]:
+    """Return for each rule, by its number, those whose alerts may be the same as its own."""
+    named: dict[str, list[int]] = {}
+    for number, rule in enumerate(rules):
+        named.setdefault(rule.name, []).append(number)
+    return {
+        one: kin
+        for numbers in named.values()
+        for one in numbers
+        if (kin := [other for other in numbers if other != one and may_share(rules[one], rules[other])])
+    }
