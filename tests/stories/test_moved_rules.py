@@ -339,6 +339,23 @@ def test_a_rule_that_is_moved_while_its_query_fails_or_it_is_not_due_keeps_its_s
     world.expect_silence()
 
 
+def test_a_record_of_an_older_version_moves_once_a_tick_has_seen_it():
+    world = World(configuration(CRITICAL))
+    fires(world, HIGH)
+    world.advance(minutes=8)
+    (was,) = states(world).values()
+    world.store.rules[CRITICAL.key] = replace(world.store.rules[CRITICAL.key], definition="")
+    world.advance(minutes=1)
+    writes = world.store.writes
+    world.advance(minutes=1)
+    assert world.store.writes == writes
+    world.configure(configuration(under(CRITICAL, "b.yml;disks;0")))
+    world.advance(minutes=5)
+    assert states(world) == {under(CRITICAL, "b.yml;disks;0").key: was}
+    world.expect_page("team", Status.FIRING, Reason.FIRST)
+    world.expect_silence()
+
+
 def test_an_expression_that_is_changed_in_place_keeps_the_state_of_its_key():
     world = moved([CRITICAL], [replace(CRITICAL, expr=LOW)])
     was = states(world)
