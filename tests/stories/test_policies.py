@@ -199,6 +199,17 @@ def test_a_step_for_critical_alerts_is_taken_once_one_has_joined():
     assert ("boss" in [name for _, name in told(world)], world.incident().severity) == (True, "critical")
 
 
+def test_a_step_that_was_skipped_before_the_group_heard_of_what_is_critical_is_taken_then():
+    graver = Step(4 * MINUTE, ("boss",), severities=("critical",))
+    steps = (Step(0 * MINUTE, ("desk",)), Step(2 * MINUTE, ("second",), severities=("critical",)), graver)
+    world = world_of(EscalationPolicy("all", (*steps, Step(HOUR, ("oncall",)))))
+    world.metric_goes_bad("Warn")
+    world.advance(minutes=4, seconds=30)
+    world.metric_goes_bad("Grave")  # fires half a minute before the last step is due, and is told a minute after it
+    world.advance(hours=2)
+    assert told(world) == [(0, "desk"), (5, "desk"), (5, "boss"), (60, "oncall")]
+
+
 def test_a_step_for_critical_alerts_is_skipped_while_none_has_joined():
     graver = Step(15 * MINUTE, ("boss",), severities=("critical",))
     world = world_of(EscalationPolicy("all", (Step(0 * MINUTE, ("desk",)), graver)))

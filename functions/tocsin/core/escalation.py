@@ -98,6 +98,25 @@ def decide(incident: Incident | None, roster: Roster, *, climb: int, now: dateti
     return Decision(Action.WAIT if until else Action.STOP, why, until, changed, added)
 
 
+def graver(incident: Incident, severity: str, *, since: datetime) -> Incident:
+    """Return the incident as grave as an alert that fires since an instant, and that the incident did not know of.
+
+    The first step that was skipped meanwhile for being for alerts as grave is next again; a new execution takes it.
+    """
+    after = replace(incident, severity=severity)
+    skipped = (
+        position
+        for position, step in enumerate(incident.steps[: incident.position])
+        if severity in step.severities
+        and incident.severity not in step.severities
+        and incident.due_at(position) >= since
+    )
+    position = next(skipped, None)
+    if position is None or incident.state is not IncidentState.OPEN:
+        return after
+    return replace(after, position=position, climb=incident.climb + 1)
+
+
 def hastened(incident: Incident, roster: Roster, *, now: datetime) -> Incident:
     """Return the incident as its policy is now, with a new execution, where that has something to do earlier.
 

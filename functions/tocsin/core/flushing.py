@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from .alerts import Alert, Status
 from .configuration import Compatibility, Configuration
 from .cooldowns import Cooldown, cooldown_of, count_held, is_held
-from .escalation import Roster, hastened, ways_to
+from .escalation import Roster, graver, hastened, ways_to
 from .grouping import Flush, Group, GroupState
 from .incidents import (
     HELD,
@@ -154,8 +154,7 @@ def _changed(
     counted = state.group.told if state.group.counted is None else state.group.counted
     joined = [alert for alert in alerts if alert.fingerprint not in state.group.told]
     redaction = around.configuration.redaction
-    severity = gravest([incident.severity, highest_severity(redaction.alerts(joined)[0])])
-    changed = replace(count(incident, alerts, counted), severity=severity)
+    changed = _as_grave(count(incident, alerts, counted), redaction.alerts(joined)[0])
     labels, fresh = ([each.labels for each in some] for some in (alerts, joined))
     if policy := choose_before(around.configuration.policies, incident.policy, labels, fresh):
         taken, _ = redaction.alerts([alert for alert in alerts if matches_all(policy.matchers, alert.labels)])
@@ -167,6 +166,14 @@ def _changed(
         why = "its silence has ended" if is_over else "what fires is not all silenced"
         return reopen(changed, why, now=now)
     return hastened(changed, around.roster, now=now)
+
+
+def _as_grave(incident: Incident, joined: list[Alert]) -> Incident:
+    severity = gravest([incident.severity, highest_severity(joined)])
+    if severity == incident.severity:
+        return incident
+    since = min(alert.starts_at for alert in joined if highest_severity([alert]) == severity)
+    return graver(incident, severity, since=since)
 
 
 def _is_silenced(state: GroupState, firing: list[Fingerprint], incident: Incident, *, now: datetime) -> bool:
