@@ -523,18 +523,6 @@ def test_what_could_not_be_closed_there_is_closed_by_what_comes_next() -> None:
     assert stand(both) == ["resolved", "resolved"]
 
 
-def test_what_ends_in_part_opens_nothing_that_somebody_has_resolved() -> None:
-    both = line()
-    both.world.metric_goes_bad("Down", instance="b")
-    both.world.advance(minutes=6)
-    both.there.resolve(both.incident, by=ANN)
-    both.there.deliver()
-    both.world.advance(minutes=2)
-    both.world.metric_recovers("Down", instance="b")
-    both.world.advance(minutes=10)
-    assert stand(both) == ["resolved"]
-
-
 def test_whom_no_step_asks_is_called_again_when_it_is_repeated() -> None:
     route = RouteSpec(receiver="pager", repeat_interval=timedelta(hours=1))
     steps = replace(policy((0, "second")), terms=Terms(ack_timeout=timedelta(minutes=30)))

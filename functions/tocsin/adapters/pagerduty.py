@@ -80,12 +80,8 @@ def render_all(notification: Notification, texts: Texts) -> list[dict[str, Any]]
     Where another incident takes the place of one that was acknowledged, that is closed after the new one was opened: at
     no time is there none.
     """
-    if notification.reason is Reason.UPDATE:
-        event = render_change(notification)
-    elif notification.reason is Reason.NEW_RESOLVED and _state(notification) == IncidentState.RESOLVED:
-        event = None  # it would open anew what somebody has closed, because some of it is over
-    else:
-        event = render(notification, texts)
+    is_change = notification.reason is Reason.UPDATE
+    event = render_change(notification) if is_change else render(notification, texts)
     older = [{"event_action": "resolve", "dedup_key": key} for key in pagerduty_contents.older_keys(notification)]
     return [*([event] if event else []), *older]
 
