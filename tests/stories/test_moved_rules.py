@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.adapters.stores import dynamodb, new_table
-from tests.stories.configurations import MINUTE, configuration, receiver, rule
+from tests.stories.configurations import MINUTE, configuration, equal, receiver, rule
 from tests.stories.interruptions import Interruptions
 from tests.stories.world import Died, World
 from tocsin import config
 from tocsin.core.alerts import Status
+from tocsin.core.inhibition import InhibitRule, InhibitSource
 from tocsin.core.notifications import Reason
 from tocsin.core.rules import RuleGroup, RuleKey, Sample
 from tocsin.errors import StoreError
@@ -152,6 +153,24 @@ def test_rules_that_tell_different_receivers_each_tell_their_own():
         ("team", Status.FIRING),
     }
     assert [(page.receiver, page.notification.status) for page in world.pages[2:]] == [("dba", Status.RESOLVED)]
+
+
+def test_what_ends_for_one_receiver_and_fires_for_another_still_inhibits():
+    source = InhibitSource((equal("alertname", "DiskFull"),), equal=("instance",))
+    inhibits = InhibitRule(sources=(source,), targets=(equal("alertname", "Slow"),))
+    rules = [replace(ONE, receivers=("dba",)), replace(OTHER, receivers=("boss",)), rule("Slow")]
+    receivers = [receiver("dba"), receiver("boss")]
+    world = World(replace(configuration(*rules, receivers=receivers), inhibit_rules=(inhibits,)))
+    fires(world, LOW, HIGH)
+    world.advance(minutes=5)
+    recovers(world, LOW)
+    world.advance(minutes=20)
+    world.metric_goes_bad("Slow", instance="a")
+    world.advance(minutes=20)
+    assert "team" not in {page.receiver for page in world.pages}
+    recovers(world, HIGH)
+    world.advance(minutes=20)
+    assert world.pages[-1].receiver == "team"
 
 
 def test_a_rule_that_is_deleted_ends_nothing_that_another_fires():

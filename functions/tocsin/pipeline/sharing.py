@@ -168,7 +168,9 @@ def _settled(
     for key in retold:
         told.setdefault(key, (firing[key][outcome.rule.key][0], False))
     ordered: _Told = tuple(told[key] for key in sorted(told))
+    over = {key for key, (_, is_over) in told.items() if is_over}
+    elsewhere = frozenset(key for key in over if firing.get(key, {}).keys() - {outcome.rule.key})
     if ordered == outcome.told and held == outcome.before.owed:
-        return outcome
+        return replace(outcome, elsewhere=elsewhere)
     after = outcome.after or replace(outcome.before, changed_at=now)
-    return replace(outcome, after=replace(after, owed=held), told=ordered)
+    return replace(outcome, after=replace(after, owed=held), told=ordered, elsewhere=elsewhere)

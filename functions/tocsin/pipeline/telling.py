@@ -192,7 +192,12 @@ class _Telling:
     def _keep_inhibitors(self) -> None:
         """Write down who inhibits before any group hears of it: a source must be known when its target is looked at."""
         outcome, configuration = self._outcome, self._loaded.configuration
-        alerts = [each.as_alert(now=self._now, generator_url="", resolved=is_over) for each, is_over in outcome.told]
+        alerts = [
+            each.as_alert(
+                now=self._now, generator_url="", resolved=is_over and each.fingerprint not in outcome.elsewhere
+            )
+            for each, is_over in outcome.told
+        ]
         is_rerouted = outcome.before.routes_digest not in ("", configuration.routes_digest)
         keep_inhibitors(
             self._world.inhibitors, configuration.inhibit_rules, alerts, is_rerouted=is_rerouted, now=self._now

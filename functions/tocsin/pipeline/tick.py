@@ -45,7 +45,8 @@ class Evaluator:
 class RuleOutcome:
     """What an evaluation of one rule came to; `after` is None where nothing is to be written.
 
-    `is_rerouted` says that another configuration routed its alerts when it was last written.
+    `is_rerouted` says that another configuration routed its alerts when it was last written. `elsewhere` names what is
+    told as over here, and fires by another rule for other receivers.
     """
 
     rule: Rule
@@ -56,6 +57,7 @@ class RuleOutcome:
     samples: tuple[Sample, ...] = ()
     error: str = ""
     is_rerouted: bool = False
+    elsewhere: frozenset[Fingerprint] = frozenset()
 
     @property
     def active(self) -> Mapping[Fingerprint, ActiveAlert]:
