@@ -17,11 +17,11 @@ from itertools import groupby
 from tests.chaos.broken import BREAKS, catch
 from tests.chaos.figures import read_block, read_table, table, write_block
 from tests.chaos.points import Figures, choose_all, enumerate_points
-from tests.chaos.scenarios import ON_THE_TABLE, SCENARIOS, STORM, Compared
+from tests.chaos.scenarios import ON_THE_TABLE, SCENARIOS, STORM, STORM_OF_GROUPS, Compared
 from tests.chaos.ways import EXCEPTIONS
 
 COMMAND = "make chaos"
-ALL = (*SCENARIOS, STORM, ON_THE_TABLE)
+ALL = (*SCENARIOS, STORM, STORM_OF_GROUPS, ON_THE_TABLE)
 # A life's points are lived in so many portions, by whichever process is free.
 PORTIONS = 4
 MEGABYTES = 512

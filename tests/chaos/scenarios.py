@@ -30,6 +30,7 @@ from tocsin.core.policies import EscalationPolicy, Step, Terms
 from tocsin.core.rate_limits import RateLimit
 from tocsin.core.receivers import Kind
 from tocsin.core.routing import RouteSpec
+from tocsin.core.rules import RuleKey
 from tocsin.core.users import ContactRule, Method, User, contact_name
 from tocsin.pipeline.incidents import Verb
 
@@ -270,6 +271,20 @@ def taken_in_pagerduty(world: World) -> None:
     world.advance(minutes=LULL)
 
 
+def graver_joins(world: World) -> None:
+    """Ann has it, when something graver joins whose policy stands first, and waits for no look at the group."""
+    world.metric_goes_bad("Slow", instance="a")
+    _until(world, 8)
+    world.act(Verb.ACKNOWLEDGE, by="ann")
+    _until(world, 19)
+    world.metric_goes_bad("Down", instance="a")
+    _until(world, 50)
+    world.metric_recovers("Down", instance="a")
+    world.advance(minutes=LULL)
+    world.metric_recovers("Slow", instance="a")
+    world.advance(minutes=LULL)
+
+
 def waits_for_room(world: World) -> None:
     """Three groups at once, of which one is told in ten minutes; a grave one does not wait."""
     names = ("Down", "Slow", "Full", "Grave")
@@ -284,6 +299,17 @@ def waits_for_room(world: World) -> None:
 def _until(world: World, minutes: int) -> None:
     """Let time pass to so many minutes after the beginning."""
     world.advance(seconds=max((START + minutes * MINUTE - world.now).total_seconds(), 0))
+
+
+def rule_moves(world: World) -> None:
+    """Its file is called otherwise; then a second rule of the same alert, which fires with it, is taken out again."""
+    world.metric_goes_bad("Down", instance="a")
+    world.advance(minutes=LULL)
+    for changed in (ELSEWHERE, TWO_OF_IT, TO_TEAM):
+        world.configure(changed)
+        world.advance(minutes=LULL)
+    world.metric_recovers("Down", instance="a")
+    world.advance(minutes=LULL)
 
 
 def configuration_changes(world: World) -> None:
@@ -414,8 +440,24 @@ IN_PAGERDUTY = hears_pagerduty(
         policies=[policy((0, "pager"), (30, "lead"), (45, "chief"))],
     )
 )
+GRAVER_FIRST = configuration(
+    rule("Slow", severity="warning"),
+    DOWN,
+    route=route(group_by=("instance",), group_interval=5 * MINUTE),
+    receivers=PEOPLE,
+    policies=[
+        replace(
+            policy((0, "boss"), (12, "chief"), name="grave", matchers=(equal("severity", "critical"),)),
+            is_immediate=True,
+        ),
+        policy((3, "lead"), (10, "dba"), name="slight"),
+    ],
+)
 WAITING = tuple(rule(name, severity="warning") for name in ("Down", "Slow", "Full"))
 TOLD_SO_MUCH = RateLimit(1, 10 * MINUTE)
+MOVED = replace(DOWN, key=RuleKey("other.yml;stories;Down;0"))
+ELSEWHERE = configuration(MOVED, route=route(), receivers=PEOPLE)
+TWO_OF_IT = configuration(DOWN, replace(MOVED, annotations={"summary": "it is down"}), route=route(), receivers=PEOPLE)
 TO_DBA, TO_LEAD = (
     configuration(
         DOWN,
@@ -493,6 +535,7 @@ SCENARIOS = (
         ways=tuple(way for way in WAYS if way.redelivers),
         most_points=1500,
     ),
+    Scenario("a graver alert joins what somebody has", GRAVER_FIRST, graver_joins, most_points=1500),
     Scenario("taken in PagerDuty, and told there", IN_PAGERDUTY, taken_in_pagerduty, most_points=1500),
     Scenario(
         "a receiver is told so much and no more",
@@ -501,6 +544,7 @@ SCENARIOS = (
         Compared.FACTS,
         most_points=1500,
     ),
+    Scenario("a firing rule moves to another file", TO_TEAM, rule_moves),
     Scenario("configuration changed while firing", TO_TEAM, configuration_changes),
     Scenario(
         "the same, as functions know the old one", TO_DBA, configuration_changes_unnoticed, Compared.FACTS, warm=True
@@ -532,6 +576,14 @@ def storm(alerts: int, most_points: int) -> Scenario:
     )
 
 
+def storm_of_groups(alerts: int, most_points: int) -> Scenario:
+    """Return a storm in which every alert has a group of its own."""
+    people = configuration(DOWN, route=route(group_by=("instance",)), receivers=[receiver("team", Kind.SLACK)])
+    return replace(
+        storm(alerts, most_points), name=f"a storm of {alerts:,} alerts in as many groups", configuration=people
+    )
+
+
 def on_the_table(alerts: int, most_points: int) -> Scenario:
     """Return a life of more alerts than fit into one transaction, by the requests that it makes to DynamoDB."""
     return Scenario(
@@ -546,4 +598,5 @@ def on_the_table(alerts: int, most_points: int) -> Scenario:
 
 
 STORM = storm(10_000, most_points=48)
+STORM_OF_GROUPS = storm_of_groups(300, most_points=96)
 ON_THE_TABLE = on_the_table(220, most_points=120)

@@ -8,11 +8,11 @@ from tests.chaos.__main__ import ALL, exceptions_table, points_table
 from tests.chaos.broken import BREAKS
 from tests.chaos.figures import read_block, read_table
 from tests.chaos.points import choose_some, enumerate_points, live
-from tests.chaos.scenarios import SCENARIOS, on_the_table, storm
+from tests.chaos.scenarios import SCENARIOS, on_the_table, storm, storm_of_groups
 from tests.chaos.ways import EXCEPTIONS
 
 FEW = 60
-LIVES = (*SCENARIOS, storm(1000, most_points=6), on_the_table(20, most_points=12))
+LIVES = (*SCENARIOS, storm(1000, most_points=6), storm_of_groups(40, most_points=12), on_the_table(20, most_points=12))
 
 
 @pytest.mark.parametrize("scenario", LIVES, ids=[each.name for each in LIVES])
