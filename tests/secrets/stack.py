@@ -7,7 +7,7 @@ import traceback
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,12 @@ cooldown: 0s
 pagerduty: {webhook_secrets: ['secret:pagerduty#webhook', 'secret:pagerduty#old-webhook']}
 slack: {bot_token: 'secret:slack#app', signing_secret: 'secret:slack#signing'}
 links: {secret: 'secret:links#key', url: 'https://t.example.org'}
-escalation: {policies: [{name: all, steps: [{after: 0s, receivers: [all]}]}]}
+escalation: {policies: [{name: all, steps: [{after: 0s, receivers: [all], users: [ann]}]}]}
+users: [{name: ann, pagerduty: 'secret:pagerduty#ann'}]
+schedules: [{name: primary, layers: [{users: [ann]}]}]
+heartbeat:
+  tick: {url_file: 'secret:heartbeat#tick', http_config: {authorization: {credentials_file: 'secret:heartbeat#key'}}}
+  delivery: {url_file: 'secret:heartbeat#delivery'}
 """
 FUNCTION_OF = {"slack": "notify_slack", "pagerduty": "notify_pagerduty", "email": "notify_email"}
 BEGIN = START.replace(year=2025)
@@ -43,6 +48,7 @@ def alertmanager(marks: Marks, receivers: Echo, mail: MailEcho) -> str:
     """Return a configuration in which every kind of secret is used at least once."""
     base = receivers.url
     return f"""
+global: {{pagerduty_url: '{base}/v2/enqueue'}}
 route: {{receiver: all, group_wait: 0s}}
 receivers:
 - name: all
@@ -92,10 +98,16 @@ def secrets(marks: Marks, base: str) -> dict[str, dict[str, str]]:
         "pagerduty": {
             "routing": marks("routing key"),
             "service": marks("service key"),
+            "ann": marks("routing key of a user"),
             "webhook": marks("PagerDuty's webhook"),
             "old-webhook": marks("PagerDuty's old webhook"),
         },
         "email": {"password": marks("mail password", odd=True)},
+        "heartbeat": {
+            "tick": f"{base}/ping/{marks('heartbeat of ticks')}",
+            "delivery": f"{base}/ping/{marks('heartbeat of arrivals')}",
+            "key": marks("heartbeat key", odd=True),
+        },
         "links": {"key": f"long-enough-{marks('links key')} long-enough-{marks('old links key')}"},
         "webhook": {
             "hook": f"{base}/hook/{marks('webhook path')}?key={marks('webhook parameter')}",
@@ -144,8 +156,9 @@ class Stack:
             TOCSIN_PROMETHEUS_AUTH="none",
             **{
                 f"TOCSIN_SECRET_{name.upper()}": f"marked-{name}"
-                for name in ("slack", "pagerduty", "email", "webhook", "links")
+                for name in ("slack", "pagerduty", "email", "webhook", "links", "heartbeat")
             },
+            TOCSIN_WATCHDOG="enabled",
         )
         # Keys of AWS are in the environment of every function.
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", self.marks("secret access key", odd=True))
@@ -220,9 +233,20 @@ class Stack:
     def fire(self) -> list[dict[str, Any]]:
         """Let the alert fire and its group be looked at; return the notifications that the topic was handed."""
         self.run("evaluate", {"now": format_time(BEGIN)})
+        self._look()
+        # A group is looked at by the machine's own time, and so its incident was opened then.
+        self.run("escalate", {"incident": self.incident(), "now": format_time(datetime.now(UTC))})
+        self._look()
+        return self.deployment.published()
+
+    def incident(self) -> str:
+        """Return the incident that the alert has opened."""
+        (found,) = {item["pk"]["S"] for item in self.deployment.items("incident#")}
+        return str(found).removeprefix("incident#")
+
+    def _look(self) -> None:
         for timer in self.deployment.messages("TimerQueue"):
             self.run("dispatch", queue_event("TimerQueue", timer))
-        return self.deployment.published()
 
     def deliver(self, told: Mapping[str, Any]) -> None:
         """Deliver a notification, each time as if it were the group's next."""

@@ -26,6 +26,7 @@ from tests.functions.happenings import queue_event
 from tests.secrets.neighbours import MOODS, Echo, MailEcho, echo, mail_echo
 from tests.secrets.stack import BEGIN, Stack
 from tocsin.core.notifications import format_time
+from tocsin.web.api import ROUTES
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def stack(
     reset_powertools()
 
 
-KINDS = {"slack", "pagerduty", "email", "webhook", "discord", "msteamsv2", "telegram", "opsgenie"}
+KINDS = {*("slack", "pagerduty", "email", "webhook", "discord", "msteamsv2", "telegram", "opsgenie", "heartbeat")}
 
 
 def test_no_delivery_tells_a_secret(stack: Stack) -> None:
@@ -73,7 +74,7 @@ def test_no_delivery_tells_a_secret(stack: Stack) -> None:
     heard = {place for place, _ in stack.marks.found_in(stack.receivers.asked)}
     assert heard >= {"slack hook", "slack app", "routing key", "service key", "webhook path", "webhook parameter"}
     assert heard >= {"basic password", "bearer", "header", "client secret", "password in a URL", "proxied path"}
-    assert heard >= {"discord", "teams", "telegram", "opsgenie"}
+    assert heard >= {"discord", "teams", "telegram", "opsgenie", "routing key of a user"}
     everything = list(stack.everything())
     assert "notification_failed" in "".join(everything)
     assert "notification_delivered" in "".join(everything)
@@ -139,6 +140,22 @@ def test_no_secret_that_is_none_is_repeated(stack: Stack) -> None:
     assert stack.marks.found_in(stack.everything()) == set()
 
 
+def test_no_heartbeat_tells_where_it_goes(stack: Stack) -> None:
+    told = [each for each in stack.fire() if each["integration"] == "heartbeat"]
+    assert told
+    for minute, mood in enumerate(MOODS, start=1):
+        stack.receivers.mood = mood
+        stack.wait_for_answers(0.1 if mood == "too late" else 5.0)
+        stack.run("evaluate", {"now": format_time(BEGIN + timedelta(minutes=minute))})
+        stack.deliver(told[0])
+    heard = {place for place, _ in stack.marks.found_in(stack.receivers.asked)}
+    assert heard == {"heartbeat of ticks", "heartbeat of arrivals", "heartbeat key"}
+    said = "".join(stack.out)
+    for expected in ("heartbeat_failed", '"heartbeat"', "notification_failed"):
+        assert expected in said, expected
+    assert stack.marks.found_in(stack.everything()) == set()
+
+
 # The API
 
 
@@ -149,25 +166,26 @@ def request(method: str, path: str, body: str = "", query: str = "", **headers: 
     return {"rawPath": path, "rawQueryString": query, "requestContext": context, "headers": headers, "body": body}
 
 
-PATHS = (
-    ("GET", "/"),
-    ("GET", "/api/v2/status"),
-    ("GET", "/api/v2/receivers"),
-    ("GET", "/api/v2/alerts"),
-    ("GET", "/api/v2/alerts/groups"),
-    ("GET", "/api/v2/silences"),
-    ("GET", "/api/v1/rules"),
-    ("GET", "/api/v1/alerts"),
-    ("GET", "/api/tocsin/v1/alerts"),
-    ("GET", "/api/tocsin/v1/incidents"),
-    ("GET", "/api/tocsin/v1/explanations"),
-    ("GET", "/api/tocsin/v1/deliveries"),
-    ("POST", "/api/v2/alerts"),
-    ("POST", "/api/v2/silences"),
-    ("DELETE", "/api/v2/silence/x"),
-    ("POST", "/alerts/webhook"),
-    ("PUT", "/nothing"),
-)
+# All that there is, with these for the ids, and something that is not there.
+IDS = {"/oncall/{id}": "/oncall/primary", "{id}": "inc-0"}
+PATHS = (*((method, path) for path, methods in ROUTES.items() for method in methods), ("PUT", "/nothing"))
+BODIES = {
+    "/overrides": {"user": "ann", "from": "2190-01-01T00:00:00Z", "until": "2190-01-02T00:00:00Z"},
+    "/swaps": {"first": "2190-01-01T00:00:00Z", "second": "2190-02-01T00:00:00Z"},
+    "/suppress": {"by": "ann", "for": "1h"},
+    "/snooze": {"by": "ann", "for": "1h"},
+}
+
+
+def path_of(path: str, **more: str) -> str:
+    for placeholder, name in {**more, **IDS}.items():
+        path = path.replace(placeholder, name)
+    return path
+
+
+def body_of(path: str) -> str:
+    """Return what a path takes, as far as that is known here."""
+    return json.dumps(next((body for end, body in BODIES.items() if path.endswith(end)), {"by": "ann", "comment": "x"}))
 
 
 def test_no_answer_of_the_api_holds_one(stack: Stack) -> None:
@@ -176,8 +194,11 @@ def test_no_answer_of_the_api_holds_one(stack: Stack) -> None:
     for each in told:
         stack.deliver(each)
     for method, path in PATHS:
-        stack.run("api", request(method, path, query="filter=alertname=Fires"))
+        asked = path_of(path, **{"/incidents/{id}": f"/incidents/{stack.incident()}"})
+        stack.run("api", request(method, asked, body_of(path), query="filter=alertname=Fires"))
     said = "".join(stack.out)
+    for expected in ("incident_action", "override_added", "tocsin_build_info"):
+        assert expected in said, expected
     assert "secret:webhook#basic" in said  # status shows where secrets are
     assert "client error" in said  # explanations show what came of deliveries
     assert stack.marks.found_in(stack.everything()) == set()
@@ -190,7 +211,7 @@ def test_no_token_is_told_whatever_is_wrong_with_a_request(stack: Stack) -> None
     basic = base64.b64encode(f"grafana:{token}".encode()).decode()
     for header in (f"Bearer {token}", f"Bearer {wrong}", f"Basic {basic}", f"Digest {wrong}", wrong, f"Basic {wrong}"):
         for method, path in PATHS:
-            stack.run("api", request(method, path, body="{", authorization=header))
+            stack.run("api", request(method, path_of(path), body="{", authorization=header))
     event = request("GET", "/api/v2/alerts", authorization=f"Bearer {jwt}")
     event["requestContext"]["authorizer"] = {"jwt": {"claims": {"sub": "ann", "scope": "write"}}}
     stack.run("api", event)
