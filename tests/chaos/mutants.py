@@ -17,6 +17,7 @@ from tests.chaos.figures import table, write_block
 
 ROOT = Path(__file__).resolve().parents[2]
 LAWS = "tests/laws/test_laws.py::"
+STORIES = "tests/stories/"
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", ".aws-sam", "build", "__pycache__", ".*_cache", ".hypothesis")
 
 
@@ -40,6 +41,22 @@ MUTANTS = (
         "    if isinstance(result, QueryError):\n",
         "    result = () if isinstance(result, QueryError) else result\n    if isinstance(result, QueryError):\n",
         f"{LAWS}test_1_a_failed_query_leaves_every_alert_exactly_as_it_was",
+    ),
+    Mutant(
+        1,
+        "one rule's end is told though another fires the alert",
+        "pipeline/evaluate.py",
+        "    outcomes = settle_shared(outcomes, records, now=now)\n",
+        "",
+        f"{STORIES}test_moved_rules.py::test_while_another_rule_fires_the_same_alert_its_recovery_by_one_is_no_end",
+    ),
+    Mutant(
+        1,
+        "a rule that is moved begins anew",
+        "pipeline/evaluate.py",
+        " if moves else restored\n",
+        " if False else restored\n",
+        f"{STORIES}test_moved_rules.py::test_a_rule_that_is_moved_keeps_its_state_and_tells_nobody",
     ),
     Mutant(
         2,
