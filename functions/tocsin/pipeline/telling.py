@@ -28,8 +28,8 @@ from .tick import Evaluator, RuleOutcome
 GROUPS_IN_TURN, ALERTS_IN_TURN = 25, 500
 # So many groups are told before it is remembered, and of many groups a twentieth: that writes the whole record.
 GROUPS_IN_PORTION, MOST_PORTIONS = 100, 20
-# Where so many groups of a rule cannot be told, the others are not tried.
-MOST_FAILURES = 3
+# Where so many groups of a rule cannot be told, the others are not tried: more than some that never can.
+MOST_FAILURES = 25
 # So much of the time is left to rules whose alerts cease to inhibit, where the others could use all of it.
 SHARE_OF_THE_LAST = 0.2
 
