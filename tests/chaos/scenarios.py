@@ -271,6 +271,26 @@ def taken_in_pagerduty(world: World) -> None:
     world.advance(minutes=LULL)
 
 
+def calls_again_in_pagerduty(world: World) -> None:
+    """Acknowledged here, and when that has ended, there: each time somebody is called there again half an hour later."""
+    line = Line(world)
+    there = line.there
+    world.outside["incidents there"] = lambda: [(each.key, each.status) for each in there.incidents]
+    world.metric_goes_bad("Down", instance="a")
+    _until(world, 12)
+    world.act(Verb.ACKNOWLEDGE, by="ann")
+    _until(world, 52)
+    there.deliver()
+    there.acknowledge(line.incident, by=BOB_THERE)
+    there.deliver()
+    _until(world, 102)
+    there.deliver()
+    world.metric_recovers("Down", instance="a")
+    _until(world, 122)
+    there.deliver()
+    world.advance(minutes=LULL)
+
+
 def graver_joins(world: World) -> None:
     """Ann has it, when something graver joins whose policy stands first, and waits for no look at the group."""
     world.metric_goes_bad("Slow", instance="a")
@@ -453,6 +473,9 @@ GRAVER_FIRST = configuration(
         policy((3, "lead"), (10, "dba"), name="slight"),
     ],
 )
+LAPSES = replace(
+    IN_PAGERDUTY, policies=tuple(replace(each, terms=Terms(ack_timeout=30 * MINUTE)) for each in IN_PAGERDUTY.policies)
+)
 WAITING = tuple(rule(name, severity="warning") for name in ("Down", "Slow", "Full"))
 TOLD_SO_MUCH = RateLimit(1, 10 * MINUTE)
 MOVED = replace(DOWN, key=RuleKey("other.yml;stories;Down;0"))
@@ -535,6 +558,7 @@ SCENARIOS = (
         ways=tuple(way for way in WAYS if way.redelivers),
         most_points=1500,
     ),
+    Scenario("an acknowledgement ends, and PagerDuty calls again", LAPSES, calls_again_in_pagerduty, most_points=1500),
     Scenario("a graver alert joins what somebody has", GRAVER_FIRST, graver_joins, most_points=1500),
     Scenario("taken in PagerDuty, and told there", IN_PAGERDUTY, taken_in_pagerduty, most_points=1500),
     Scenario(
