@@ -506,6 +506,21 @@ def test_a_step_that_asks_again_waits_while_all_that_fires_is_silenced():
     assert sorted(name for _, name in told(world)[4:]) == ["boss", "oncall", "second"]
 
 
+def test_whom_a_step_asks_for_nothing_any_more_hears_of_what_ends():
+    """It waited for a silence, and somebody had it when that was over."""
+    world = world_of(terms=Terms(repeat=1, repeat_after=10 * MINUTE))
+    world.metric_goes_bad("Down", instance="a")
+    world.metric_goes_bad("Down", instance="b")
+    world.advance(minutes=20)
+    world.silence(minutes=20, alertname="Down")
+    world.advance(minutes=15)
+    world.acknowledge("ann")
+    world.metric_recovers("Down", instance="a")
+    world.advance(hours=1)
+    ended = [page.receiver for page in world.pages if page.names(Status.RESOLVED) == ["Down/a"]]
+    assert sorted(ended) == ["boss", "oncall", "second", "team"]
+
+
 def test_a_note_is_shown_and_calls_nobody():
     world = world_of()
     world.metric_goes_bad("Down")

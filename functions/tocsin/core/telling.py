@@ -232,7 +232,11 @@ def _reason(
         return Reason.MUTED
     state = view.incident.state if view.incident else IncidentState.OPEN
     if is_asked and reason is not Reason.NEW_ALERTS:
-        return Reason.ESCALATED if _may_ask(view.incident, step or 0) else Reason.ACKNOWLEDGED
+        if _may_ask(view.incident, step or 0):
+            return Reason.ESCALATED
+        if reason in (Reason.NONE, Reason.FIRST):
+            return Reason.ACKNOWLEDGED
+        # Who was told before is not asked again, and hears of the rest as everybody does.
     if reason is Reason.REPEAT and state in QUIET:
         return Reason.ACKNOWLEDGED
     return reason
