@@ -272,7 +272,7 @@ def taken_in_pagerduty(world: World) -> None:
 
 
 def calls_again_in_pagerduty(world: World) -> None:
-    """Acknowledged here, and when that has ended, there: each time somebody is called there again half an hour later."""
+    """Acknowledged here, then there: each time somebody is called again when half an hour is over."""
     line = Line(world)
     there = line.there
     world.outside["incidents there"] = lambda: [(each.key, each.status) for each in there.incidents]
