@@ -38,8 +38,8 @@ Missing = Callable[[World], Sequence[str]]
 class Step:
     """One step: `missing` says what has not happened yet, and nothing when all of it has.
 
-    It has `within` seconds for it, several times of what it takes: a machine may be busy. `holds` is for how many seconds
-    it must then stay so.
+    It has `within` seconds for it, several times of what it takes: a machine may be busy. `holds` says for how many
+    seconds it must then stay so.
     """
 
     name: str
