@@ -227,7 +227,7 @@ class Model:
         well = [*takewhile(lambda answer: not answer.has(instance), answers)]
         was_bad = answers[len(well)].at if len(well) < len(answers) else _LONG_AGO
         return any(
-            each.surely and each.at < at - LATE and (each.is_gone or each.at >= was_bad + KEEP.get(name, NONE))
+            each.surely and each.at < at - LATE and (each.is_gone or each.at > was_bad + KEEP.get(name, NONE))
             for each in well
         )
 
