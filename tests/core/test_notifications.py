@@ -287,6 +287,12 @@ def test_a_time_is_written_in_utc():
     assert format_time(NOW.astimezone(timezone(timedelta(hours=5)))) == "2026-11-20T03:00:00Z"
 
 
+@pytest.mark.parametrize("name", ["", "a b", "a@b", "\n", "é"])
+def test_an_id_that_is_none_of_ours_is_refused(name):
+    with pytest.raises(ValueError, match="no id of a notification"):
+        from_json({**as_json(notification(alert())), "id": name})
+
+
 @pytest.mark.parametrize("spoil", ["id", "integration", "alerts", "created_at"])
 def test_what_is_no_notification_is_refused(spoil):
     full = as_json(notification(alert()))

@@ -49,6 +49,7 @@ FINDINGS: dict[str, tuple[str, bytes]] = {
     ),
     "a wait that no duration can hold": ("notifications by SNS", by_sns(told(retry_after_seconds=1e308).decode())),
     "a receiver that is a list": ("notifications to every receiver", told(receiver=["team"])),
+    "a notification without an id": ("notifications to every receiver", told(id="")),
     "a message as deep as the stack": ("notifications by SNS", by_sns(DEEP)),
     "a timer as deep as the stack": (
         "events of timers",

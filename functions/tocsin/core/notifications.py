@@ -312,7 +312,7 @@ def alert_from_json(data: Mapping[str, Any]) -> Alert:
 def from_json(data: Mapping[str, Any]) -> Notification:
     """Return the notification that `as_json` wrote. Raises KeyError, ValueError or TypeError on others."""
     return Notification(
-        id=_text(data["id"]),
+        id=_id(data["id"]),
         seq=int(data["seq"]),
         group=GroupId(_text(data["group"])),
         group_key=_text(data["group_key"]),
@@ -341,6 +341,14 @@ def from_json(data: Mapping[str, Any]) -> Notification:
         follows_unconfirmed=bool(data.get("follows_unconfirmed", False)),
         ties=tuple(data.get("ties", ())),
     )
+
+
+def _id(value: object) -> str:
+    """Return an id of ours, which stands in headers as it is."""
+    text = _text(value)
+    if not (text.isascii() and text.replace("-", "").isalnum()):
+        raise ValueError(f"no id of a notification: {text[:80]!r}")
+    return text
 
 
 def _text(value: object) -> str:
