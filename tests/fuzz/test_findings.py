@@ -63,6 +63,10 @@ FINDINGS: dict[str, tuple[str, bytes]] = {
     "a receiver that asks for no wait": ("answers of receivers", b"0"),
     "a token of half a surrogate pair": ("answers of receivers", rb'{"access_token": "\ud800", "expires_in": 9}'),
     "a rule's record that is empty": ("items of the table", items("rules", {"sk": "r", "parts": 1, "version": 1})),
+    "a record of a thousand million parts": (
+        "items of the table",
+        items("rules", {"sk": "r", "parts": 10**9, "version": 1, "digest": "d", "data": "", "receivers": []}),
+    ),
     "a record whose parts are a text": ("items of the table", items("rules", {"sk": "r", "parts": "1"})),
     "a group without its identity": ("items of the table", items("groups", {"sk": "head", "version": 1})),
     "an alert's copy that is a number": ("items of the table", items("inhibitors", {"sk": "a", "alert": 1})),

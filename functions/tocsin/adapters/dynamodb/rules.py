@@ -26,6 +26,8 @@ PARTITION = "rules"
 # A rule without alerts is remembered this long, so that an evaluation that comes late still finds it newer.
 REMEMBERED_FOR = timedelta(days=2)
 _TAIL = "#tail"
+# More than any record has: what says more was not written by us, and is lost.
+_MOST_PARTS = 1000
 _READINGS = 5
 
 
@@ -114,7 +116,8 @@ def _tails_of(items: Mapping[str, Item]) -> dict[RuleKey, set[str]]:
 
 
 def _tail_keys(key: RuleKey, head: Item) -> list[str]:
-    return [f"{key}{_TAIL}{head['version']}.{head['digest']}.{number:04d}" for number in range(1, head["parts"])]
+    parts = min(head["parts"], _MOST_PARTS)
+    return [f"{key}{_TAIL}{head['version']}.{head['digest']}.{number:04d}" for number in range(1, parts)]
 
 
 def _digest(text: str) -> str:
