@@ -247,11 +247,17 @@ def taken_by_buttons(world: World) -> None:
     world.advance(minutes=LULL)
 
 
+def _line_to_pagerduty(world: World) -> Line:
+    """Return what connects a world with PagerDuty, whose incidents have to end up the same."""
+    line = Line(world)
+    world.outside["incidents there"] = lambda: [(each.key, each.status) for each in line.there.incidents]
+    return line
+
+
 def taken_in_pagerduty(world: World) -> None:
     """Acknowledged, noted and closed there; the next time it is acknowledged here and its end is ours to tell."""
-    line = Line(world)
+    line = _line_to_pagerduty(world)
     there = line.there
-    world.outside["incidents there"] = lambda: [(each.key, each.status) for each in there.incidents]
     world.metric_goes_bad("Down", instance="a")
     for minutes, work in ((12, there.acknowledge), (32, partial(there.note, text="a disk")), (52, there.resolve)):
         _until(world, minutes)
@@ -273,9 +279,8 @@ def taken_in_pagerduty(world: World) -> None:
 
 def calls_again_in_pagerduty(world: World) -> None:
     """Acknowledged here, then there: each time somebody is called again when half an hour is over."""
-    line = Line(world)
+    line = _line_to_pagerduty(world)
     there = line.there
-    world.outside["incidents there"] = lambda: [(each.key, each.status) for each in there.incidents]
     world.metric_goes_bad("Down", instance="a")
     _until(world, 12)
     world.act(Verb.ACKNOWLEDGE, by="ann")
