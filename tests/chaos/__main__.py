@@ -64,7 +64,7 @@ def _lived(pool: ProcessPoolExecutor, numbers: Iterable[int]) -> Iterator[Figure
             total.calls += parts[0].calls
             for part in parts:
                 total.add_all(part)
-        print(f"{row}: {total.points} points", file=sys.stderr, flush=True)
+        print(f"{row}: {total.points} points, {len(total.problems)} problems", file=sys.stderr, flush=True)
         yield total
 
 
