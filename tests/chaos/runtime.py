@@ -1,11 +1,13 @@
 """The same by sampling, on the local stack with Lambda's own runtime (part of `make chaos`).
 
-Alerts are sent, and end, while workers are killed in the middle of what they do, timers come again and notifications
-come twice. Then all is left in peace, and what the receivers got is looked at.
+Alerts are sent, others fire in rules over a real Prometheus, and they end, while workers are killed in the middle of
+what they do, timers come again and notifications come twice. Then all is left in peace, and what the receivers got is
+looked at.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import sys
@@ -21,15 +23,23 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import CollectorRegistry, Gauge, start_http_server
+
 from dev.emulator import Worker
+from dev.prometheus import Prometheus, scrape_config
 from dev.receivers import Received, Receivers
 from dev.stack import Stack, StackOptions
 from tests.chaos.figures import table, write_block
 
-ALERTS, SEED = 30, 4
+# The first of all alerts are sent, the others fire in rules.
+SENT, RULED, SEED = 30, 15, 4
+ALERTS = SENT + RULED
+METRIC = "chaos_is_wrong"
 # Calm for as long as it takes to tell again what was killed: an alert that is over before that is told as over.
 PHASE_SECONDS, CALM_SECONDS, PATIENCE_SECONDS, QUIET_SECONDS = 45.0, 150.0, 420.0, 90.0
 KILLED, TWICE = 0.12, 0.2
+# There is one tick where there are many deliveries.
+KILLED_OF = {"EvaluateFunction": 0.4}
 IDEMPOTENT = "pagerduty"
 CONFIG = """
 route: {{receiver: team, group_by: [alertname], group_wait: 1s, group_interval: 10s, repeat_interval: 4h}}
@@ -55,7 +65,7 @@ class Disturbance:
 
     def on_invoke(self, worker: Worker) -> None:
         """Perhaps kill a worker in a moment: its function needs about a tenth of a second when it is warm."""
-        if self.lasts and self.random.random() < KILLED:
+        if self.lasts and self.random.random() < KILLED_OF.get(worker.function.logical_id, KILLED):
             threading.Timer(self.random.random() * 0.15, self._kill, [worker]).start()
 
     def _kill(self, worker: Worker) -> None:
@@ -73,10 +83,45 @@ class Disturbance:
         return is_twice
 
 
+class Source:
+    """What alerts come from: some are sent, of the others rules see a metric."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.url = ""
+        self._gauge = Gauge(METRIC, "Whether the alert of this name fires.", ["name"], registry=registry)
+
+    def tell(self, *, begun: float, ended: float) -> None:
+        """Have this share of all alerts begun, and this share be over again, from the first on."""
+        _post(self.url, firing=range(int(SENT * ended), int(SENT * begun)), ended=int(SENT * ended))
+        for number in range(RULED):
+            self._gauge.labels(_alert(SENT + number)).set(int(RULED * ended) <= number < int(RULED * begun))
+
+
+@contextlib.contextmanager
+def _scraped(registry: CollectorRegistry) -> Iterator[Prometheus]:
+    """Run a Prometheus that scrapes these metrics."""
+    server, _ = start_http_server(0, "127.0.0.1", registry)
+    try:
+        with Prometheus(scrape_config({"chaos": f"127.0.0.1:{server.server_port}"})) as prometheus:
+            yield prometheus
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _rule_file() -> str:
+    """Return a rule for each alert that is not sent (JSON is YAML)."""
+    names = [_alert(SENT + number) for number in range(RULED)]
+    rules = [{"alert": name, "expr": f'{METRIC}{{name="{name}"}} == 1'} for name in names]
+    return json.dumps({"groups": [{"name": "chaos", "rules": rules}]})
+
+
 def run() -> tuple[Heard, Disturbance]:
     """Play, and return what each receiver heard of each alert, in order."""
     disturbance = Disturbance()
-    with Receivers() as receivers, tempfile.TemporaryDirectory() as folder:
+    registry = CollectorRegistry()
+    source = Source(registry)
+    with Receivers() as receivers, _scraped(registry) as prometheus, tempfile.TemporaryDirectory() as folder:
         config = CONFIG.format(
             slack=receivers.slack_url("team"),
             key="0123456789abcdef0123456789abcdef",
@@ -85,7 +130,10 @@ def run() -> tuple[Heard, Disturbance]:
         )
         Path(folder, "alertmanager.yml").write_text(config, encoding="utf-8")
         Path(folder, "tocsin.yml").write_text("cooldown: 0s\n", encoding="utf-8")
+        Path(folder, "rules").mkdir()
+        Path(folder, "rules", "chaos.yml").write_text(_rule_file(), encoding="utf-8")
         options = StackOptions(
+            parameters={"PrometheusUrl": prometheus.url},
             config_dir=Path(folder),
             tick_seconds=5,
             retry_seconds=(1.0, 2.0),
@@ -94,14 +142,15 @@ def run() -> tuple[Heard, Disturbance]:
             comes_twice=disturbance.comes_twice,
         )
         with Stack(options) as stack:
-            _send(stack.api_url, disturbance)
+            source.url = stack.api_url
+            _disturb(source, disturbance)
             disturbance.lasts = False
-            _wait(stack.api_url, receivers)
+            _wait(source, receivers)
             return heard(receivers.received), disturbance
 
 
-def _send(url: str, disturbance: Disturbance) -> None:
-    """Send alerts as Prometheus does, again and again: ever more of them, all of them, ever fewer."""
+def _disturb(source: Source, disturbance: Disturbance) -> None:
+    """Tell of alerts as Prometheus does, again and again: ever more of them, all of them, ever fewer."""
     for seconds, begins, ends in (
         (PHASE_SECONDS, True, False),
         (CALM_SECONDS, False, False),
@@ -110,8 +159,7 @@ def _send(url: str, disturbance: Disturbance) -> None:
         disturbance.lasts = begins or ends
         begun = time.monotonic()
         while (share := (time.monotonic() - begun) / seconds) < 1:
-            ended = int(ALERTS * share) if ends else 0
-            _post(url, firing=range(ended, int(ALERTS * share) if begins else ALERTS), ended=ended)
+            source.tell(begun=share if begins else 1, ended=share if ends else 0)
             time.sleep(2)
 
 
@@ -119,9 +167,9 @@ def _post(url: str, *, firing: range, ended: int) -> None:
     now = datetime.now(UTC)
     later, before = (now + timedelta(hours=1)).isoformat(), (now - timedelta(seconds=1)).isoformat()
     alerts: list[dict[str, Any]] = [
-        {"labels": {"alertname": f"Chaos{number:02}"}, "startsAt": before, "endsAt": before} for number in range(ended)
+        {"labels": {"alertname": _alert(number)}, "startsAt": before, "endsAt": before} for number in range(ended)
     ]
-    alerts += [{"labels": {"alertname": f"Chaos{number:02}"}, "endsAt": later} for number in firing]
+    alerts += [{"labels": {"alertname": _alert(number)}, "endsAt": later} for number in firing]
     body = json.dumps(alerts).encode()
     request = urllib.request.Request(f"{url}/api/v2/alerts", body, {"content-type": "application/json"})
     try:
@@ -130,11 +178,15 @@ def _post(url: str, *, firing: range, ended: int) -> None:
         return  # it is sent again in a moment
 
 
-def _wait(url: str, receivers: Receivers) -> None:
+def _alert(number: int) -> str:
+    return f"Chaos{number:02}"
+
+
+def _wait(source: Source, receivers: Receivers) -> None:
     """Wait until everybody has heard of every end, and then whether anything comes after it."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        _post(url, firing=range(0), ended=ALERTS)
+        source.tell(begun=1, ended=1)
         known = heard(receivers.received)
         if len(known) == 3 * ALERTS and all(each[-1] == "resolved" for each in known.values()):
             break
@@ -157,7 +209,7 @@ def heard(received: Sequence[Received]) -> Heard:
 def _name(payload: Any) -> str:
     text = json.dumps(payload)
     start = text.index("Chaos")
-    return text[start : start + len("Chaos00")]
+    return text[start : start + len(_alert(0))]
 
 
 def _status(received: Received) -> str:
@@ -182,7 +234,7 @@ def problems(known: Heard, killed: Mapping[Told, int]) -> Iterator[tuple[str, st
     """Yield what was lost, twice or stale, and of what; or once more, where what told it was killed as it did so."""
     for integration in ("slack", "pagerduty", "webhook"):
         for number in range(ALERTS):
-            name = f"Chaos{number:02}"
+            name = _alert(number)
             words = known.get((integration, name), [])
             what = f"{integration}, {name}: {words}"
             for word in ("firing", "resolved"):
@@ -203,7 +255,8 @@ def main() -> int:
     print(*(f"{kind}: {what}" for kind, what in found), sep="\n", file=sys.stderr)
     rows = [(what, count) for what, count in sorted(disturbance.counts.items())]
     rows += [(f"**{kind}**", counts[kind]) for kind in ("lost", "once more", "twice", "stale")]
-    text = f"{ALERTS} alerts that fired and ended, told to three receivers.\n\n{table(('what', 'times'), rows)}"
+    alerts = f"{ALERTS} alerts that fired and ended, {SENT} sent and {RULED} of rules over a real Prometheus"
+    text = f"{alerts}, told to three receivers.\n\n{table(('what', 'times'), rows)}"
     print(text)
     write_block("chaos:runtime", text, command="make chaos")
     return 1 if counts["lost"] or counts["twice"] or counts["stale"] else 0
