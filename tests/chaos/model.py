@@ -1,46 +1,30 @@
-"""What people must have been told: the laws of a random week, on a page.
+"""What people must have been told: the laws of a random week, and each checked.
 
-The model sees what Tocsin sees (answers of the metrics, what senders and people say) and what people hear. It knows
-nothing of groups' records, timers and outboxes. Some laws hold whenever something is heard; those of `settled` after a
-lull: nothing has changed for so long, and nothing has gone wrong, that all that was due has arrived.
+The model sees what Tocsin sees (answers of the metrics, what senders and people say: `seen.py`) and what people hear.
+It knows nothing of groups' records, timers and outboxes. Some laws hold whenever something is heard; those of `settled`
+after a lull: nothing has changed for so long, and nothing has gone wrong, that all that was due has arrived.
 
-A series is an alert of the story by its name and instance; an ear is a group at an integration. What is uncertain
-because something went wrong at that very moment (`surely` is false) is held neither for nor against anybody.
+A series is an alert of the story by its name and instance; an ear is a group at an integration.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from itertools import takewhile
-from operator import attrgetter
 
-from tests.chaos.situations import INTERVAL, REPEAT, RULES, SOURCE, TARGETS, Series, Situation
+from tests.chaos.seen import Seen, series_of
+from tests.chaos.situations import INTERVAL, REPEAT, Series, Situation
 from tocsin.core.alerts import Alert, Status
 from tocsin.core.incidents import IncidentId
 from tocsin.core.notifications import Notification, Reason
 from tocsin.core.receivers import IntegrationKey
 from tocsin.core.routing import GroupId
-from tocsin.core.silences import MatcherSets
 from tocsin.pipeline.held_back import HELD_BACK
-from tocsin.pipeline.ingest import LEAST_MOVE
-from tocsin.pipeline.own_rules import CONFIGURATION_REFUSED, RULE_FAILING, RULE_FAILING_FOR
 
-HOLD = {each.name: each.hold_for for each in RULES} | {RULE_FAILING: RULE_FAILING_FOR}
-KEEP = {each.name: each.keep_firing_for for each in RULES}
-# A function may know an older configuration for so long; what falls into it belongs to either.
-LAG = timedelta(minutes=3)
-LULL = timedelta(minutes=25)
-# Whoever missed something is told again within five minutes, and of a change at the group's next look, in five more.
-LATE = timedelta(minutes=12)
-NONE = timedelta(0)
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 Ear = tuple[GroupId, IntegrationKey]
-_at = attrgetter("at")
 
 
 class Law(StrEnum):
@@ -67,34 +51,6 @@ class BrokenError(AssertionError):
         self.law = law
         self.what = what
         super().__init__(f"{law}: {what}")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Which series of a rule were bad at an instant, as a tick was told; None where its query failed."""
-
-    at: datetime
-    bad: frozenset[str] | None
-    surely: bool
-    is_gone: bool = False
-
-    def has(self, instance: str) -> bool:
-        return self.bad is not None and instance in self.bad
-
-
-@dataclass(frozen=True, slots=True)
-class Quiet:
-    """Something that a person wants to hear nothing of: a name or an instance, or what fired in an incident."""
-
-    what: str
-    since: datetime
-    until: datetime
-    alerts: MatcherSets = ()
-
-    def silences(self, alert: Alert) -> bool:
-        if self.alerts:
-            return any({each.name: each.value for each in named} == dict(alert.labels) for named in self.alerts)
-        return self.what in (alert.name, alert.labels.get("instance"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,117 +102,23 @@ class Heard:
             self.words[series_of(alert)] = Word(alert, alert.status_at(told.created_at), told.created_at)
 
 
+@dataclass(frozen=True, slots=True)
+class Situated:
+    """What is open for a group: whom it has to have reached, and whether somebody has acknowledged it."""
+
+    reached: frozenset[str] = frozenset()
+    is_acknowledged: bool = False
+
+
 class Model:
     """See the module."""
 
     def __init__(self, situation: Situation, *, now: datetime) -> None:
-        self.situation = situation
-        self.changed_at = now - LULL
-        self.situations = [(self.changed_at, situation)]
-        self.answers: dict[str, list[Answer]] = defaultdict(list)
-        self.ends: dict[Series, list[datetime]] = defaultdict(list)
-        self.holds_until: dict[Series, datetime] = {}
-        self.quiet: list[Quiet] = []
+        self.seen = Seen(situation, now=now)
         self.taken: dict[IncidentId, Taken] = {}
         self.decided: dict[Ear, list[int]] = defaultdict(list)
         self.ears: dict[Ear, Heard] = defaultdict(Heard)
         self.may_repeat: Counter[str] = Counter()
-
-    # What is seen and said
-
-    def answered(self, rule: str, answer: Answer) -> None:
-        insort(self.answers[rule], answer, key=_at)
-
-    def doubts(self, since: datetime) -> None:
-        """Take nothing for sure that was seen since then: an older instant has been evaluated after it."""
-        for rule, answers in self.answers.items():
-            self.answers[rule] = [Answer(a.at, a.bad, a.surely and a.at < since, a.is_gone) for a in answers]
-
-    def sent(self, series: Series, *, until: datetime, surely: bool, now: datetime) -> None:
-        """Somebody has said how long an alert holds; `until` now says that it is over."""
-        if until <= now:
-            self.ends[series].append(now)
-        if self.holds_until.get(series, now) < now:
-            self.ends[series].append(self.holds_until[series])
-        if surely:
-            self.holds_until[series] = until
-
-    def configured(self, situation: Situation, *, now: datetime) -> None:
-        self.changed_at, self.situation = now, situation
-        self.situations.append((now, situation))
-
-    def _has_left(self, ear: Ear, word: Word) -> bool:
-        """Say whether an alert has been none of an ear's business since the word of it: the word is forgotten."""
-        group, integration = ear
-        untils = [since for since, _ in self.situations[1:]] + [datetime.max.replace(tzinfo=UTC)]
-        since_then = (s for (_, s), until in zip(self.situations, untils, strict=True) if until > word.at - LAG)
-        return not all(group in s.groups_of(word.alert) and integration in s.everybody for s in since_then)
-
-    # What follows from it
-
-    def may_fire(self, series: Series, at: datetime) -> bool:
-        """Say whether an alert may begin to fire at an instant: bad then, and not seen recovered in its `for`."""
-        name, instance = series
-        if series in self.holds_until:
-            return True
-        answers = [*self._back(name, at, to=at - HOLD.get(name, NONE))]
-        is_bad = any(each.at == at and each.has(instance) for each in answers)
-        return is_bad and not any(each.surely and not each.has(instance) for each in answers)
-
-    def may_be_over(self, series: Series, since: datetime, at: datetime) -> bool:
-        """Say whether a firing that began at `since` can be known to be over: somebody saw, or said, that it is."""
-        name, instance = series
-        if any(since <= end <= at for end in self.ends[series]):
-            return True
-        if series in self.holds_until:
-            return since <= self.holds_until[series] <= at + LEAST_MOVE
-        answers = [*self._back(name, at, to=since)]
-        bad = [each.at for each in answers if each.surely and each.has(instance)]
-        return any(
-            each.is_gone or not any(each.at - KEEP.get(name, NONE) <= then <= each.at for then in bad)
-            for each in answers
-            if each.at > since and not each.has(instance)
-        )
-
-    def _is_long_over(self, series: Series, at: datetime) -> bool:
-        """Say whether an alert is over for longer than it takes everybody to hear of it."""
-        name, instance = series
-        if series in self.holds_until:
-            return self.holds_until[series] < at - LATE
-        answers = [*self._back(name, at)]
-        well = [*takewhile(lambda answer: not answer.has(instance), answers)]
-        was_bad = answers[len(well)].at if len(well) < len(answers) else _LONG_AGO
-        return any(
-            each.surely and each.at < at - LATE and (each.is_gone or each.at > was_bad + KEEP.get(name, NONE))
-            for each in well
-        )
-
-    def _may_wait(self, told: Notification, at: datetime) -> bool:
-        """Say whether an end may have to wait: something that the group is told of, or is to be, is muted."""
-        ears = (heard for (group, _), heard in self.ears.items() if group == told.group)
-        alerts = [*told.alerts, *(word.alert for heard in ears for word in heard.firing().values())]
-        return any(self.is_silenced(each, at) or self.is_inhibited(each, at) for each in alerts)
-
-    def _back(self, name: str, at: datetime, *, to: datetime = _LONG_AGO) -> Iterator[Answer]:
-        """Yield the answers of a rule whose query did not fail, from an instant back to another, both included."""
-        answers = self.answers[name]
-        for number in range(bisect_right(answers, at, key=_at) - 1, -1, -1):
-            if answers[number].at < to:
-                return
-            if answers[number].bad is not None:
-                yield answers[number]
-
-    def is_silenced(self, alert: Alert, at: datetime, *, since: datetime | None = None) -> bool:
-        """Say whether one silence holds for an alert at an instant, and has since another."""
-        return any(each.silences(alert) and each.since < (since or at) and at < each.until for each in self.quiet)
-
-    def is_inhibited(self, alert: Alert, at: datetime, *, since: datetime | None = None) -> bool:
-        """Say whether an alert is surely inhibited at an instant, and has been since another."""
-        if not self.situation.inhibits or alert.labels.get("severity") != TARGETS:
-            return False
-        fires = takewhile(lambda answer: answer.has(series_of(alert)[1]), self._back(SOURCE, at))
-        known = [answer.at for answer in fires if answer.surely]
-        return bool(known) and max(known[-1], self.changed_at + LAG) < (since or at)
 
     # What is heard
 
@@ -272,16 +134,7 @@ class Model:
             return  # it is about notifications, and nobody's alert
         for alert in told.alerts:
             self._check(told, alert, ear)
-            is_true = alert.status_at(told.created_at) is Status.RESOLVED or not self._is_long_over(
-                series_of(alert), at
-            )
-            is_gone = told.key not in self.situation.everybody  # and if it comes back, it has missed nothing
-            _expect(
-                is_true or is_gone or self._may_wait(told, at),
-                Law.TRUE,
-                told,
-                f"{series_of(alert)}, at {at:%H:%M:%S}",
-            )
+            self._check_true(told, alert, at=at)
         if told.status is Status.RESOLVED:
             self._check_over(told, ear)
         self._check_taken(told)
@@ -291,23 +144,30 @@ class Model:
 
     def _check(self, told: Notification, alert: Alert, ear: Heard) -> None:
         series, at, began = series_of(alert), told.created_at, alert.starts_at
-        _expect(self.may_fire(series, began), Law.HELD, told, f"{series} since {began:%H:%M:%S}")
+        _expect(self.seen.may_fire(series, began), Law.HELD, told, f"{series} since {began:%H:%M:%S}")
         if told.reason is Reason.UPDATE:
             is_muted = False  # it is about what was told, silenced or not
         elif alert.status_at(at) is Status.FIRING:
-            is_muted = self.is_silenced(alert, at) or self.is_inhibited(alert, at)
+            is_muted = self.seen.is_silenced(alert, at) or self.seen.is_inhibited(alert, at)
         else:
-            _expect(self.may_be_over(series, began, at), Law.OVER, told, f"{series} since {began:%H:%M:%S}")
+            _expect(self.seen.may_be_over(series, began, at), Law.OVER, told, f"{series} since {began:%H:%M:%S}")
             # Who believes that it fires, perhaps since an earlier time, has to hear of its end all the same.
             is_awaited = series in ear.firing()
-            is_silent = self.is_silenced(alert, at, since=began) or self.is_inhibited(alert, at, since=began)
+            is_silent = self.seen.is_silenced(alert, at, since=began) or self.seen.is_inhibited(alert, at, since=began)
             is_muted = is_silent and not is_awaited
         _expect(not is_muted, Law.MUTED, told, f"{series} since {began:%H:%M:%S}")
+
+    def _check_true(self, told: Notification, alert: Alert, *, at: datetime) -> None:
+        if alert.status_at(told.created_at) is Status.RESOLVED or not self.seen.is_long_over(series_of(alert), at):
+            return
+        is_gone = told.key not in self.seen.situation.everybody  # and if it comes back, it has missed nothing
+        may_be_late = is_gone or self._may_wait(told, at)
+        _expect(may_be_late, Law.TRUE, told, f"{series_of(alert)}, at {at:%H:%M:%S}")
 
     def _check_over(self, told: Notification, ear: Heard) -> None:
         """Check that all is over that somebody believes in, listed or not: they are told that everything is."""
         for series, word in ear.firing().items():
-            is_over = self._has_left((told.group, told.key), word) or self.may_be_over(
+            is_over = self._has_left((told.group, told.key), word) or self.seen.may_be_over(
                 series, word.alert.starts_at, told.created_at
             )
             _expect(is_over, Law.OVER, told, f"{series}, which is not listed")
@@ -316,7 +176,7 @@ class Model:
         taken = self.taken.get(IncidentId(told.incident or ""))
         if taken is None or not taken.since < told.created_at < taken.until:
             return
-        if taken.is_suppressed and not all(self.is_silenced(each, told.created_at) for each in told.alerts):
+        if taken.is_suppressed and not all(self.seen.is_silenced(each, told.created_at) for each in told.alerts):
             return
         is_climb = told.reason is Reason.ESCALATED or (taken.is_quiet and told.reason is Reason.REPEAT)
         _expect(not is_climb, Law.TAKEN, told, f"taken at {taken.since:%H:%M:%S}")
@@ -337,6 +197,12 @@ class Model:
         is_news = is_news or (told.status is Status.RESOLVED and bool(ear.firing()))
         _expect(missed or is_news, Law.NEWS, told, "nothing new")
 
+    def _may_wait(self, told: Notification, at: datetime) -> bool:
+        """Say whether an end may have to wait: something that the group is told of, or is to be, is muted."""
+        ears = (heard for (group, _), heard in self.ears.items() if group == told.group)
+        alerts = [*told.alerts, *(word.alert for heard in ears for word in heard.firing().values())]
+        return any(self.seen.is_silenced(each, at) or self.seen.is_inhibited(each, at) for each in alerts)
+
     # What is true after a lull
 
     def settled(self, firing: Mapping[Series, Alert], incidents: Mapping[GroupId, Situated], *, now: datetime) -> None:
@@ -352,12 +218,12 @@ class Model:
         self, firing: Mapping[Series, Alert], incidents: Mapping[GroupId, Situated], *, now: datetime
     ) -> None:
         for series, alert in firing.items():
-            if self._was_muted(alert, firing, now=now):
+            if self.seen.was_muted(alert, firing, now=now):
                 continue
-            for group in self.situation.groups_of(alert):
+            for group in self.seen.situation.groups_of(alert):
                 situated = incidents.get(group, Situated())
-                own = self.situation.integrations(self.situation.receivers_of(alert))
-                for integration in own | self.situation.integrations(situated.reached):
+                own = self.seen.situation.integrations(self.seen.situation.receivers_of(alert))
+                for integration in own | self.seen.situation.integrations(situated.reached):
                     heard = self.ears[group, integration]
                     word = heard.words.get(series)
                     is_told = word is not None and word.status is Status.FIRING
@@ -373,30 +239,14 @@ class Model:
 
     def _waits(self, group: GroupId, heard: Heard, firing: Mapping[Series, Alert], *, now: datetime) -> bool:
         """Say whether ends have to wait: all that still fires in the group is muted, and some of it was told."""
-        members = {s: a for s, a in firing.items() if group in self.situation.groups_of(a)}
+        members = {s: a for s, a in firing.items() if group in self.seen.situation.groups_of(a)}
         return bool(heard.firing().keys() & members) and all(
-            self._was_muted(alert, firing, now=now) for alert in members.values()
+            self.seen.was_muted(alert, firing, now=now) for alert in members.values()
         )
 
-    def _was_muted(self, alert: Alert, firing: Mapping[Series, Alert], *, now: datetime) -> bool:
-        """Say whether an alert has been muted at any time of the lull."""
-        is_target = self.situation.inhibits and alert.labels.get("severity") == TARGETS
-        if is_target and (SOURCE, series_of(alert)[1]) in firing:
-            return True
-        return any(each.silences(alert) and each.until > now - LULL + INTERVAL for each in self.quiet)
-
-
-@dataclass(frozen=True, slots=True)
-class Situated:
-    """What is open for a group: whom it has to have reached, and whether somebody has acknowledged it."""
-
-    reached: frozenset[str] = frozenset()
-    is_acknowledged: bool = False
-
-
-def series_of(alert: Alert) -> Series:
-    known = {RULE_FAILING: "rule", CONFIGURATION_REFUSED: ""}
-    return alert.name, alert.labels.get(known.get(alert.name, "instance"), "")
+    def _has_left(self, ear: Ear, word: Word) -> bool:
+        """Say whether an alert has been none of an ear's business since the word of it: the word is forgotten."""
+        return self.seen.has_left(word.alert, *ear, since=word.at)
 
 
 def _expect(holds: bool, law: Law, told: Notification | None, what: str) -> None:

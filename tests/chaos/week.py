@@ -23,8 +23,9 @@ from functools import partial, wraps
 from operator import itemgetter
 from typing import Any, ParamSpec
 
-from tests.chaos.model import LAG, LULL, Answer, BrokenError, Law, Model, Quiet, Situated, Taken
+from tests.chaos.model import BrokenError, Law, Model, Situated, Taken
 from tests.chaos.people import Buttons, Pagerduty
+from tests.chaos.seen import LAG, LULL, Answer, Quiet
 from tests.chaos.situations import RULES, SITUATIONS, Series
 from tests.chaos.ways import SERVICES, STALL_SECONDS
 from tests.stories.interruptions import Proxy
@@ -219,12 +220,12 @@ class Week(World):
         _makes_sense(situation != self.situation.name)
         self.situation = SITUATIONS[situation]
         self.configure(self.situation.configuration)
-        self.model.configured(self.situation, now=self.now)
+        self.model.seen.configured(self.situation, now=self.now)
 
     @step
     def breaks_the_files(self) -> None:
         # What nobody has read yet never was in force: then nobody could say which one is.
-        _makes_sense(not self.loaded.refused and self.now - self.model.changed_at >= LAG)
+        _makes_sense(not self.loaded.refused and self.now - self.model.seen.changed_at >= LAG)
         self.refuse_configuration("alertmanager.yml:3: unknown receiver")
 
     @step
@@ -237,19 +238,20 @@ class Week(World):
         """Silence what has this name or instance."""
         until = self.now + timedelta(minutes=minutes)
         self.silence(minutes=minutes, **{"alertname" if what in LABELS else "instance": what})
-        self.model.quiet.append(Quiet(what, self.now, until))
+        self.model.seen.quiet.append(Quiet(what, self.now, until))
 
     @step
     def ends_silences(self, what: str) -> None:
-        _makes_sense(any(each.what == what and each.until > self.now for each in self.model.quiet))
+        _makes_sense(any(each.what == what and each.until > self.now for each in self.model.seen.quiet))
         labels = Labels({"alertname": what, "instance": what})
         for silence in self.store.load_silences(now=self.now):
             if silence.state_at(self.now) is SilenceState.ACTIVE and any(
                 matches_all(m, labels) for m in silence.matchers
             ):
                 self.end_silence(silence.id)
-        self.model.quiet = [
-            replace(each, until=min(each.until, self.now)) if each.what == what else each for each in self.model.quiet
+        self.model.seen.quiet = [
+            replace(each, until=min(each.until, self.now)) if each.what == what else each
+            for each in self.model.seen.quiet
         ]
 
     @step
@@ -273,7 +275,7 @@ class Week(World):
         for silence in self.store.load_silences(now=self.now):
             if silence.comment == f"incident {incident}":
                 quiet = Quiet(silence.id, silence.starts_at, silence.ends_at, silence.matchers)
-                self.model.quiet = [*(each for each in self.model.quiet if each.what != quiet.what), quiet]
+                self.model.seen.quiet = [*(each for each in self.model.seen.quiet if each.what != quiet.what), quiet]
         taken = self.store.load_incident(incident)
         if taken is None or taken.changed_by not in PEOPLE:
             return
@@ -478,19 +480,19 @@ class Week(World):
         configured = {each.name for each in loaded.configuration.rules()}
         for each in RULES:
             if each.name not in configured:
-                self.model.answered(each.name, Answer(now, frozenset(), surely, is_gone=True))
+                self.model.seen.answered(each.name, Answer(now, frozenset(), surely, is_gone=True))
             elif each.expr in seen:
-                self.model.answered(each.name, Answer(now, seen[each.expr], surely))
-            known = self.model.answers[each.name]
+                self.model.seen.answered(each.name, Answer(now, seen[each.expr], surely))
+            known = self.model.seen.answers[each.name]
             if each.name in configured and known and known[-1].bad is None:
                 failing.add(each.name)
         # What was evaluated at this instant already is not asked again.
         has_asked = all(each.expr in seen for each in loaded.configuration.rules())
-        self.model.answered(RULE_FAILING, Answer(now, frozenset(failing), surely and has_asked))
+        self.model.seen.answered(RULE_FAILING, Answer(now, frozenset(failing), surely and has_asked))
         refused = frozenset({""} if loaded.refused else ())
-        self.model.answered(CONFIGURATION_REFUSED, Answer(now, refused, surely))
-        if any(answers and answers[-1].at > now for answers in self.model.answers.values()):
-            self.model.doubts(now)
+        self.model.seen.answered(CONFIGURATION_REFUSED, Answer(now, refused, surely))
+        if any(answers and answers[-1].at > now for answers in self.model.seen.answers.values()):
+            self.model.seen.doubts(now)
 
     def post(self, *posted: Posted) -> bool:
         now = self.now
@@ -498,7 +500,7 @@ class Week(World):
         for each in posted:
             assert each.ends_at is not None
             series = ("Sent", each.labels["instance"])
-            self.model.sent(series, until=each.ends_at, surely=is_taken, now=now)
+            self.model.seen.sent(series, until=each.ends_at, surely=is_taken, now=now)
         return is_taken
 
     # What goes wrong, as it does
