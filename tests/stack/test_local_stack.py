@@ -30,7 +30,7 @@ from dev.stack import Stack, StackOptions
 pytestmark = [pytest.mark.runtime, pytest.mark.stack]
 
 TEMPLATE = Path(__file__).parent / "fixture" / "template.yaml"
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 60.0
 COMES_TWICE = threading.Event()
 T = TypeVar("T")
 

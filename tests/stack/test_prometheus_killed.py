@@ -6,6 +6,7 @@ answers with nothing until it has scraped twice.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 
@@ -19,6 +20,8 @@ from dev.demo.world import CONFIG, World, open_world
 from tocsin.core.incidents import IncidentState
 from tocsin.core.rules import AlertState, Change
 from tocsin.ports import Health
+
+_REASON = re.compile("connection refused|no time left in this tick's budget")
 
 pytestmark = [pytest.mark.runtime, pytest.mark.stack, pytest.mark.prometheus]
 
@@ -47,15 +50,20 @@ def not_told(alert: str, *channels: str) -> Missing:
 
 
 def not_failing_or_not_kept(world: World) -> list[str]:
-    """The health says why, and the alert is exactly what it was."""
+    """The health says why, and the alert is exactly what it was.
+
+    A tick a second has six tenths of one for its queries: where the machine is busy, none of them may be asked in it.
+    """
     records = world.rule_records()
     wrong = [
         f"the health of {name} is {record.health.value}: {record.error}"
         for name, record in records.items()
-        if record.health is not Health.FAILING or "refused" not in record.error or record.failing_since is None
+        if record.health is not Health.FAILING or not _REASON.search(record.error) or record.failing_since is None
     ]
+    said = {line.fields["rule"] for line in world.journal.logs("rule_failing") if "refused" in line.fields["error"]}
+    unsaid = [f"nothing said that Prometheus refuses {name}" for name in records if name not in said]
     states = [alert.state for alert in records[ERRORS].active.values()]
-    return [*wrong, *([] if states == [AlertState.FIRING] else [f"{ERRORS} is {states}"]), *resolved(world)]
+    return [*wrong, *unsaid, *([] if states == [AlertState.FIRING] else [f"{ERRORS} is {states}"]), *resolved(world)]
 
 
 def resolved(world: World) -> list[str]:
@@ -88,27 +96,27 @@ STEPS = (
     story.STEPS[0],
     Step(
         "the errors fire, and the first people are told",
-        30,
+        120,
         not_told(ERRORS, SUBSCRIBERS, SLACK_WARNINGS),
         begin=lambda world: world.service.degrade(failing=0.4),
     ),
     Step(
         "Prometheus is killed: the rules' health says why, and for ticks on end nothing resolves",
-        12,
+        48,
         not_failing_or_not_kept,
         begin=lambda world: world.prometheus.kill(),
         holds=6,
     ),
-    Step("the escalation climbs on without Prometheus", 12, not_told(ERRORS, EMAIL_ONCALL)),
+    Step("the escalation climbs on without Prometheus", 48, not_told(ERRORS, EMAIL_ONCALL)),
     Step(
         "Prometheus is back: every rule is evaluated again, and the alert still fires",
-        25,
+        100,
         not_recovered,
         begin=lambda world: world.prometheus.start(),
     ),
     Step(
         "alerting goes on: what goes bad now is told, and nobody hears of the errors again",
-        25,
+        100,
         all_of(not_told(SLOW, SUBSCRIBERS, SLACK_WARNINGS), told_twice),
         begin=lambda world: world.service.degrade(failing=0.4, delay_seconds=0.5),
     ),
