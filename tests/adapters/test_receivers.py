@@ -121,7 +121,7 @@ def test_a_good_message_is_a_good_message() -> None:
 
 def post(url: str, body: Any) -> tuple[int, str, dict[str, str]]:
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=2)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
     try:
         connection.request("POST", parts.path, json.dumps(body))
         answer = connection.getresponse()
