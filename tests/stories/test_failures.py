@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
@@ -15,6 +15,8 @@ from tocsin.core.alerts import Status
 from tocsin.core.notifications import Reason
 from tocsin.core.receivers import Kind
 from tocsin.core.routing import RouteSpec
+from tocsin.core.rules import Sample
+from tocsin.errors import QueryError
 from tocsin.pipeline.own_rules import FEW
 from tocsin.ports import DeliveryState, Health
 
@@ -49,6 +51,30 @@ def test_a_failing_query_resolves_nothing_and_alerting_goes_on_after_it():
     world.metric_goes_bad("Other")
     world.advance(minutes=3)
     world.expect_page("team", Status.FIRING, Reason.FIRST, alerts=["Other"])
+    world.expect_silence()
+
+
+def test_a_labels_query_that_is_not_answered_makes_no_other_alert():
+    owner = '{{ with query (printf "owner{instance=%q}" $labels.instance) }}{{ . | first | label "owner" }}{{ end }}'
+    world = World(configuration(replace(rule("DiskFull"), labels={"severity": "critical", "owner": owner})))
+    answers, question = world.metrics.results, 'owner{instance="a"}'
+    answers[question] = [Sample({"owner": "db"}, 1.0)]
+    world.metric_goes_bad("DiskFull", instance="a")
+    world.advance(minutes=3)
+    note = world.expect_page("team", Status.FIRING, Reason.FIRST)
+    assert note.alerts[0].labels["owner"] == "db"
+    answers[question] = QueryError("the endpoint answered 503")
+    world.advance(minutes=4)
+    record = world.record("DiskFull")
+    assert record.health is Health.FAILING
+    assert "the endpoint answered 503" in record.error
+    answers[question] = [Sample({"owner": "db"}, 1.0)]
+    world.advance(minutes=20)
+    assert world.record("DiskFull").health is Health.OK
+    world.expect_silence()
+    world.metric_recovers("DiskFull", instance="a")
+    world.advance(minutes=10)
+    world.expect_page("team", Status.RESOLVED, Reason.ALL_RESOLVED)
     world.expect_silence()
 
 

@@ -264,18 +264,40 @@ def _pending_alerts(
     rule: Rule, samples: Sequence[Sample], *, now: datetime, context: TemplateContext
 ) -> dict[Fingerprint, ActiveAlert]:
     alerts: dict[Fingerprint, ActiveAlert] = {}
+    asked_in_labels = _Asked(context.query)
     # Each has its own: what annotations take must not change who an alert is.
     expanders = (
-        _Expander(context, Steps(context.label_steps), now),
+        _Expander(asked_in_labels.within(context), Steps(context.label_steps), now),
         _Expander(context, Steps(context.annotation_steps), now),
     )
     for sample in samples:
         alert = _pending_alert(rule, sample, *expanders)
+        if asked_in_labels.error is not None:
+            raise RuleError(f"a query in its labels was not answered: {asked_in_labels.error}")
         key = fingerprint(alert.labels)
         if key in alerts:
             raise RuleError(f"the result has several series with the labels {alert.labels} after the rule's own labels")
         alerts[key] = alert
     return alerts
+
+
+@dataclass(slots=True)
+class _Asked:
+    """The queries of a rule's labels, and why one was not answered: who an alert is must not hang on an outage."""
+
+    query: templates.Query | None
+    error: Exception | None = None
+
+    def within(self, context: TemplateContext) -> TemplateContext:
+        return context if self.query is None else replace(context, query=self._ask)
+
+    def _ask(self, expression: str, at: datetime) -> Sequence[templates.QueryResult]:
+        assert self.query is not None
+        try:
+            return self.query(expression, at)
+        except Exception as error:  # it becomes text in the label, which nobody is to be told of
+            self.error = self.error or error
+            raise
 
 
 @dataclass(frozen=True, slots=True)

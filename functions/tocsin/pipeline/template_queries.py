@@ -2,7 +2,8 @@
 
 A template must not cost the tick its time, nor other rules theirs. Each question has a short budget, each rule so many
 questions and so much time, and so have all rules of a tick together; after a few that failed the others fail at once.
-What fails, or is not asked, becomes text in the annotation (law 10); the alert is told all the same.
+What fails, or is not asked, becomes text in the annotation (law 10); the alert is told all the same. In a label it
+fails the rule (law 1): with another label it would be another alert.
 """
 
 from __future__ import annotations
