@@ -18,9 +18,9 @@ from tocsin.core.receivers import Integration, Kind
 from tocsin.core.routing import GroupId, GroupIdentity
 from tocsin.core.templates import Struct, TemplateError
 from tocsin.core.templates.alertmanager import TemplateSet
-from tocsin.core.templates.clock import Time
+from tocsin.core.templates.clock import ZERO_TIME, Time
 from tocsin.core.templates.json_values import to_json
-from tocsin.core.templates.notification_data import ALERT, DATA, KV, ZERO_TIME, Alerts, Strings, notification_data
+from tocsin.core.templates.notification_data import ALERT, DATA, KV, Alerts, Strings, notification_data
 
 CASES = load_cases("templates_alertmanager.json")
 NOW = datetime(2026, 8, 1, tzinfo=UTC)

@@ -79,6 +79,18 @@ EXPANSIONS = {
     "the time": ('{{ now | date "2006-01-02 15:04" }}', "2026-11-20 03:00"),
     "the time elsewhere": ('{{ now | tz "Europe/Zurich" | date "15:04 MST" }}', "04:00 CET"),
     "no end, elsewhere": ('{{ (index .Alerts 0).EndsAt | tz "America/New_York" | date "2006" }}', "0001"),
+    "a time later by a number of nanoseconds": (
+        '{{ range .Alerts }}{{ (.StartsAt.Add 28800e9).Format "2006-01-02 15:04:05" }};{{ end }}',
+        "2026-11-20 09:58:00;" * 2,
+    ),
+    "hours later where an hour is missing": (
+        '{{ (toDate "2006-01-02" "2026-03-28" | tz "Europe/Zurich").Add 93600e9 }}', "2026-03-29 04:00:00 +0200 CEST"
+    ),
+    "the server's own zone is UTC": ('{{ (now | tz "Asia/Tokyo").Local.Format "15:04 MST" }}', "03:00 UTC"),
+    "no end, and sooner": ('{{ ((index .Alerts 0).EndsAt.Add -5e12).Format "2006" }}', "0001"),
+    "a firing alert's age at its end": ("{{ with index .Alerts 0 }}{{ .EndsAt.Sub .StartsAt }}{{ end }}",
+        "-2562047h47m16.854775808s",
+    ),
     "base64 for links": ('{{ base64encode "???>>>" }} {{ base64decode "Pz8_Pj4-" }}', "Pz8_Pj4- ???>>>"),
     "text that cannot be read as a time": ('{{ (toDate "2006" "x").IsZero }}', "true"),
     "a map in a list": ('{{ toJson (list (dict "a" 1) nil 1.5 true) }}', '[{"a":1},null,1.5,true]'),
@@ -103,6 +115,8 @@ REFUSED = {
     "a text that is no base64": ('{{ base64decode "a+b=" }}', "illegal base64 data"),
     "an escape that is none": ('{{ urlUnescape "%zz" }}', 'invalid URL escape "%zz"'),
     "a map with a name too many": ('{{ dict "a" }}', "even number of arguments"),
+    "a part of a nanosecond": ("{{ now.Add 1.5 }}", "expected time.Duration; found 1.5"),
+    "a number of nanoseconds with a type": ("{{ 5 | now.Add }}", "expected time.Duration; got int"),
     "a list where texts are asked for": ('{{ join "," (list "a") }}', "wrong type for value; expected []string"),
     "a time that does not fit its layout": ('{{ mustToDate "2006-01-02" "2026-13-01" }}', "parsing time"),
     "an expression that is none": ('{{ match "(" "x" }}', "error parsing regexp"),

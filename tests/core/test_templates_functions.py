@@ -72,6 +72,40 @@ PRINTED = [
         "1m30s 1 true",
     ),
     (
+        "times are cut and rounded, from year 1 on",
+        "{{ with toTime 1435065584.5 }}{{ .Truncate 3600e9 }};{{ .Truncate 604800e9 }};{{ .Truncate 0 }};"
+        "{{ .Round 60e9 }};{{ .Round 1e9 }}{{ end }}",
+        "2015-06-23 13:00:00 +0000 UTC;2015-06-22 00:00:00 +0000 UTC;2015-06-23 13:19:44.5 +0000 UTC;"
+        "2015-06-23 13:20:00 +0000 UTC;2015-06-23 13:19:45 +0000 UTC",
+    ),
+    (
+        "a time on another day",
+        '{{ with toTime 1435065584 }}{{ (.AddDate 0 0 8).Format "01-02" }} {{ (.AddDate 1 -4 6).Format "2006-01-02" }} '
+        '{{ (.AddDate 0 -6 8).Format "2006-01-02" }}{{ end }}',
+        "07-01 2016-02-29 2014-12-31",
+    ),
+    (
+        "a constant is a duration where one is wanted",
+        '{{ ((toTime 1e9).Add 3600000000000).Unix }} {{ (toTime 0).Local.Format "15:04" }} {{ (toTime 0).Location }}',
+        "1000003600 00:00 UTC",
+    ),
+    (
+        "times are compared",
+        "{{ (toTime 1).Compare (toTime 2) }} {{ (toTime 1).Before (toTime 2) }} {{ (toTime 1).Equal (toTime 1) }}",
+        "-1 true true",
+    ),
+    (
+        "a month and a weekday have a text",
+        "{{ with toTime 0 }}{{ .Month.String }} {{ .Weekday.String }}{{ end }}",
+        "January Thursday",
+    ),
+    (
+        "durations are cut and rounded",
+        "{{ with toDuration -5400 }}{{ .Round 3600e9 }} {{ .Truncate 3600e9 }} {{ .Round 0 }}{{ end }} "
+        "{{ (toDuration 89.6).Round 1e9 }}",
+        "-2h0m0s -1h0m0s -1h30m0s 1m30s",
+    ),
+    (
         "durations print as in Go",
         "{{ toDuration 1800 }} {{ toDuration 0.0015 }} {{ toDuration 3661.5 }} {{ toDuration 0 }} {{ toDuration -90 }}",
         "30m0s 1.5ms 1h1m1.5s 0s -1m30s",

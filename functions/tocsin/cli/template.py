@@ -18,8 +18,8 @@ from typing import Any
 
 from ..core.templates import Struct, TemplateError
 from ..core.templates.alertmanager import TemplateSet
-from ..core.templates.clock import Time
-from ..core.templates.notification_data import ALERT, DATA, KV, ZERO_TIME, Alerts
+from ..core.templates.clock import ZERO_TIME, Time
+from ..core.templates.notification_data import ALERT, DATA, KV, Alerts
 from ..errors import TocsinError
 from ..wiring import compile_pattern
 from .failures import UsageError

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from tocsin.core.templates.values import Function, Value
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ZERO_TIME = datetime(1, 1, 1, tzinfo=UTC)
 MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
@@ -87,6 +88,9 @@ class _Named(int, Value):
 
     __slots__ = ()
 
+    def go_method(self, name: str) -> Function | None:
+        return Function(self.go_string) if name == "String" else None
+
 
 class Month(_Named):
     """1 to 12."""
@@ -129,7 +133,6 @@ class Duration(_Named):
 
     def go_method(self, name: str) -> Function | None:
         methods: dict[str, Callable[[], object]] = {
-            "String": self.go_string,
             "Hours": lambda: int(self) / 3.6e12,
             "Minutes": lambda: int(self) / 6e10,
             "Seconds": self.seconds,
@@ -138,11 +141,24 @@ class Duration(_Named):
             "Nanoseconds": lambda: int(self),
             "Abs": lambda: Duration(abs(int(self))),
         }
+        if name in ("Round", "Truncate"):
+            return Function(self.rounded if name == "Round" else self.truncated, (self.go_type,))
         method = methods.get(name)
-        return Function(method) if method else None
+        return Function(method) if method else super().go_method(name)
 
     def seconds(self) -> float:
         return int(self) / 1e9
+
+    def truncated(self, step: int) -> "Duration":
+        """Return it as a multiple of a step, towards zero; a step that is not positive changes nothing."""
+        return Duration(_truncated(int(self), step) * step) if step > 0 else self
+
+    def rounded(self, step: int) -> "Duration":
+        """Return the nearest multiple of a step, from the middle away from zero."""
+        if step <= 0:
+            return self
+        nearest = (2 * abs(int(self)) + step) // (2 * step) * step
+        return Duration(nearest if self >= 0 else -nearest)
 
 
 def _truncated(number: int, by: int) -> int:
@@ -196,19 +212,54 @@ class Time(Value):
             "UnixMicro": Function(lambda: self.unix_nanoseconds() // 1_000),
             "UnixMilli": Function(lambda: self.unix_nanoseconds() // 1_000_000),
             "Unix": Function(lambda: self.unix_nanoseconds() // 1_000_000_000),
-            "Add": Function(self.add, ("time.Duration",)),
-            "Sub": Function(self.since, ("time.Time",)),
-            "After": Function(lambda other: self.moment > other.moment, ("time.Time",)),
-            "Before": Function(lambda other: self.moment < other.moment, ("time.Time",)),
-            "Equal": Function(lambda other: self.moment == other.moment, ("time.Time",)),
+            "Add": Function(self.add, (Duration.go_type,)),
+            "AddDate": Function(self.add_date, ("int",) * 3),
+            "Round": Function(self.rounded, (Duration.go_type,)),
+            "Truncate": Function(self.truncated, (Duration.go_type,)),
+            "Sub": Function(self.since, (self.go_type,)),
+            "Compare": Function(self.compare, (self.go_type,)),
+            "After": Function(lambda other: self.compare(other) > 0, (self.go_type,)),
+            "Before": Function(lambda other: self.compare(other) < 0, (self.go_type,)),
+            "Equal": Function(lambda other: self.compare(other) == 0, (self.go_type,)),
         }
         return methods.get(name)
 
     def add(self, duration: int) -> "Time":
-        return Time(self.moment + timedelta(microseconds=_truncated(duration, 1000)))
+        """Return the time so much later, in the same zone; Python's years, 1 to 9999, are where it stops."""
+        passed = timedelta(microseconds=_truncated(duration, 1000))
+        try:
+            return Time((self.moment.astimezone(UTC) + passed).astimezone(self.moment.tzinfo))
+        except OverflowError:
+            end = datetime.min if passed < timedelta() else datetime.max  # noqa: DTZ901 (it gets the zone)
+            return Time(end.replace(tzinfo=self.moment.tzinfo))
+
+    def add_date(self, years: int, months: int, days: int) -> "Time":
+        """Return the same time of another day; what a month does not have runs over into the next."""
+        year, month = divmod((self.moment.year + years) * 12 + self.moment.month - 1 + months, 12)
+        return Time(self.moment.replace(year=year, month=month + 1, day=1) + timedelta(days=self.moment.day - 1 + days))
+
+    def truncated(self, step: int) -> "Time":
+        """Return the last multiple of a step."""
+        return self.add(-self.past(step))
+
+    def rounded(self, step: int) -> "Time":
+        """Return the nearest multiple of a step, from the middle up."""
+        past = self.past(step)
+        return self.add(step - past if past and 2 * past >= step else -past)
 
     def since(self, other: "Time") -> Duration:
-        return Duration(self.unix_nanoseconds() - other.unix_nanoseconds())
+        """Return what has passed since the other, as far as Go's duration goes: 292 years."""
+        passed = self.unix_nanoseconds() - other.unix_nanoseconds()
+        return Duration(max(-(2**63), min(passed, 2**63 - 1)))
+
+    def past(self, step: int) -> int:
+        """Return the nanoseconds since the last multiple of a step since year 1, in UTC; 0 where it is not positive."""
+        return (self.unix_nanoseconds() - Time(ZERO_TIME).unix_nanoseconds()) % step if step > 0 else 0
+
+    def compare(self, other: "Time") -> int:
+        """Return -1 for a time before the other, 1 for one behind it, 0 for the same."""
+        between = self.since(other)
+        return (between > 0) - (between < 0)
 
 
 _PLAIN_METHODS: dict[str, Callable[[datetime], object]] = {
@@ -222,6 +273,9 @@ _PLAIN_METHODS: dict[str, Callable[[datetime], object]] = {
     "Weekday": lambda t: Weekday(t.isoweekday() % 7),
     "YearDay": lambda t: t.timetuple().tm_yday,
     "UTC": lambda t: Time(t.astimezone(UTC)),
+    "Local": lambda t: Time(t.astimezone(UTC)),
+    "Location": lambda t: t.tzname() if t.tzinfo is UTC else str(t.tzinfo),
+    "IsDST": lambda t: bool(t.dst()),
     "IsZero": lambda t: t.replace(tzinfo=None) == datetime.min,  # noqa: DTZ901 (year 1 has no neighbours to convert to)
 }
 

@@ -12,6 +12,7 @@ from typing import NoReturn, TypeAlias
 from tocsin.core.steps import Steps, steps_of
 from tocsin.core.templates import nodes
 from tocsin.core.templates.buffer import MAX_CHARACTERS
+from tocsin.core.templates.clock import Duration
 from tocsin.core.templates.errors import FunctionError, TemplateError, line_and_column
 from tocsin.core.templates.language import SHORT_CIRCUIT
 from tocsin.core.templates.values import (
@@ -302,8 +303,8 @@ class Evaluator:
     def typed_constant(self, number: nodes.Number, go_type: str) -> object:
         if go_type == "float64":
             return number.floating
-        if go_type == "int" and number.integer is not None and number.integer < 2**63:
-            return number.integer
+        if go_type in ("int", Duration.go_type) and number.integer is not None and number.integer < 2**63:
+            return number.integer if go_type == "int" else Duration(number.integer)
         self.fail(f"expected {go_type}; found {self.shown(number)}", number.start, number.end)
 
     def check_type(self, value: object, go_type: str, node: nodes.Operand | nodes.Command) -> None:

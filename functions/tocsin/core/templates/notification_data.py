@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cmp_to_key
 
 from tocsin.core.alerts import Alert, Status
 from tocsin.core.labels import ALERTNAME, common
 from tocsin.core.notifications import Notification
-from tocsin.core.templates.clock import Time
+from tocsin.core.templates.clock import ZERO_TIME, Time
 from tocsin.core.templates.values import Function, StringMap, Struct, Value
 
 DATA = "template.Data"
 ALERT = "template.Alert"
 PAIR = "template.Pair"
 STRINGS = "[]string"
-ZERO_TIME = datetime(1, 1, 1, tzinfo=UTC)
 _REGEXP_SIGNS = re.compile(r"([\\.+*?()|\[\]{}^$])")
 
 

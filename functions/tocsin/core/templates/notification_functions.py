@@ -12,16 +12,15 @@ from tocsin.core.patterns import Compile
 from tocsin.core.steps import Steps
 from tocsin.core.templates import functions as shared
 from tocsin.core.templates import humanize, language, regex
-from tocsin.core.templates.clock import Duration, Time, format_time
+from tocsin.core.templates.clock import ZERO_TIME, Duration, Time, format_time
 from tocsin.core.templates.errors import FunctionError
 from tocsin.core.templates.json_values import to_json
-from tocsin.core.templates.notification_data import STRINGS, ZERO_TIME, Strings
+from tocsin.core.templates.notification_data import STRINGS, Strings
 from tocsin.core.templates.values import ANY, Function, SafeHTML, Value
 
 _TIME = "time.Time"
 _SLICE = "[]interface {}"
 _SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
-_LONGEST = 2**63 - 1
 # The names of zones are looked up part by part: a thousand parts end the stack.
 _LONGEST_ZONE = 64
 _LAYOUT_STEPS = 50
@@ -138,7 +137,7 @@ def in_zone(name: str, time: Time) -> Time:
 
 
 def since(time: Time, now: datetime) -> Duration:
-    return Duration(min(Time(now).since(time), _LONGEST))
+    return Time(now).since(time)
 
 
 def must_to_date(layout: str, text: str) -> Time:
