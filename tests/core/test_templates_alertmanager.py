@@ -71,6 +71,13 @@ EXPANSIONS = {
         str(alert(instance="a").fingerprint),
     ),
     "labels as text": ("{{ (index .Alerts 0).Labels }}", "alertname=Down, instance=a"),
+    "some of the names": ('{{ slice (index .Alerts 0).Labels.Names 0 1 | join "," }}', "alertname"),
+    "some that fire": ("{{ (slice .Alerts 0 2).Firing | len }}{{ len (slice .Alerts 1).Firing }}", "10"),
+    "some of the labels": ("{{ (slice (index .Alerts 0).Labels.SortedPairs 1).Values }}", "[a]"),
+    "the types of parts": (
+        '{{ printf "%T %T %T" (slice .Alerts 0 1) (slice (safeHtml "abc") 1) (slice (list 1 2) 1) }}',
+        "template.Alerts template.HTML []interface {}",
+    ),
     "labels without some": ("{{ (index .Alerts 0).Labels.Remove .GroupLabels.Names }}", "instance=a"),
     "no route labels": ("[{{ .RouteLabels.x }}]", "[]"),
     "all of it as JSON": ('{{ (toJson .) | slice | printf "%.40s" }}', r'{"receiver":"team\\.x","status":"firing"'),

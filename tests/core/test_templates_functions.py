@@ -161,6 +161,7 @@ PRINTED = [
     ),
     ("a sample prints like a Go struct", '{{ query "m" | sortByLabel "instance" | first }}', "{map[instance:a] 1.5}"),
     ("sortByLabel", '{{ range query "m" | sortByLabel "instance" }}{{ .Labels.instance }}{{ end }}', "ab"),
+    ("some of a query's samples", '{{ slice (query "m") 0 1 | first | value }} {{ len (slice (query "m") 1) }}', "2 1"),
     ("match looks anywhere", '{{ match "a.c" "xabcx" }} {{ match "^a.c$" "xabcx" }}', "true false"),
     ("the end of the text is its very end", r'{{ match "a$" "a\n" }} {{ match "(?m)a$" "a\nb" }}', "false true"),
     (

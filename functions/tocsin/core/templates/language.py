@@ -124,7 +124,7 @@ def _checked(position: object, largest: int) -> int:
 
 
 def cut(value: object, *bounds: object) -> object:
-    """Return value[low:high]; positions in a string count bytes."""
+    """Return value[low:high], of the value's type; positions in a string count bytes."""
     if value is None:
         raise FunctionError("slice of untyped nil")
     if len(bounds) > 3 or (isinstance(value, str) and len(bounds) == 3):
@@ -136,8 +136,11 @@ def cut(value: object, *bounds: object) -> object:
     if positions != sorted(positions):
         raise FunctionError(f"invalid slice index: {positions[0]} > {positions[1]}")
     low, high = (*positions, *(0, len(sliced))[len(positions) :])[:2]
-    part = sliced[low:high]
-    return part.decode("utf-8", "replace") if isinstance(part, bytes) else part
+    part: object = sliced[low:high]
+    if isinstance(part, bytes):
+        part = part.decode("utf-8", "replace")
+    same_type: Callable[[object], object] = type(value)
+    return same_type(part)
 
 
 def call(function: object, *arguments: object) -> object:
