@@ -517,6 +517,7 @@ def test_everything_that_is_known_of_an_incident_comes_back(store):
         reached=("oncall",),
         climb=4,
         orders=("click 1", "pagerduty 01TOCSIN"),
+        revived_at=NOW,
         pending=(page, Page(NOW, 4, user="ann")),
         counts=Counts(7, NOW, NOW + MINUTE, float("inf")),
         changed_at=NOW,

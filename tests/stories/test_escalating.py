@@ -11,8 +11,11 @@ from tests.stories.world import START, World
 from tocsin.core.alerts import Status
 from tocsin.core.incidents import IncidentState
 from tocsin.core.notifications import Reason
+from tocsin.core.policies import EscalationPolicy, Step, Terms
 from tocsin.core.receivers import Kind
 from tocsin.core.routing import RouteSpec
+from tocsin.errors import StoreError
+from tocsin.pipeline.incidents import Verb
 
 HOUR = timedelta(hours=1)
 OPENED = START + MINUTE + timedelta(seconds=30)
@@ -20,8 +23,8 @@ PEOPLE = [receiver(name) for name in ("oncall", "second", "lead", "boss")]
 CLIMB = policy((0, "oncall"), (5, "second"), (15, "lead"), (60, "boss"))
 
 
-def climbing_world(*more, escalation=CLIMB, repeat=24 * HOUR):
-    route = RouteSpec(receiver="team", group_by=("alertname",), repeat_interval=repeat)
+def climbing_world(*more, escalation=CLIMB, repeat=24 * HOUR, interval=5 * MINUTE):
+    route = RouteSpec(receiver="team", group_by=("alertname",), group_interval=interval, repeat_interval=repeat)
     return World(configuration(rule("Down"), *more, route=route, receivers=PEOPLE, policies=[escalation]))
 
 
@@ -144,7 +147,7 @@ def test_a_step_reaches_every_integration_of_its_receiver():
 
 
 def test_steps_that_were_slept_through_are_taken_together():
-    world = climbing_world()
+    world = climbing_world(interval=HOUR)  # no flush starts another
     world.metric_goes_bad("Down")
     world.advance(minutes=2)
     (incident,) = world.escalations.started
@@ -186,3 +189,72 @@ def test_who_was_reached_but_not_told_before_a_manual_resolution_waits_for_the_n
         ("team", world.incident().opened_at),
         ("second", world.incident().opened_at + 5 * MINUTE),
     ]
+
+
+LAPSING = EscalationPolicy("lapsing", (Step(0 * MINUTE, ("oncall",)),), terms=Terms(ack_timeout=30 * MINUTE))
+
+
+def restarts(world):
+    return world.log.events("escalation_overdue")
+
+
+@pytest.mark.parametrize("minutes", [1, 8, 16])
+def test_where_the_state_machine_fails_the_groups_next_flush_starts_another_that_takes_the_steps_once(minutes):
+    world = climbing_world()
+    world.metric_goes_bad("Down")
+    world.advance(minutes=2 + minutes)
+    world._executions.clear()
+    world.advance(hours=3)
+    dues = {"team": 0, "oncall": 0, "second": 5, "lead": 15, "boss": 60}
+    assert sorted(page.receiver for page in world.pages) == sorted(dues)
+    late = {page.receiver: page.at - OPENED - dues[page.receiver] * MINUTE for page in world.pages}
+    assert all(0 * MINUTE <= each <= 10 * MINUTE for each in late.values()), late
+    assert len(restarts(world)) == 1
+    assert [climb for _, climb in world.escalations.executions] == [0, 1]
+
+
+def test_where_the_state_machine_asks_in_time_no_other_is_started():
+    world = climbing_world()
+    world.metric_goes_bad("Down")
+    world.advance(hours=3)
+    assert restarts(world) == []
+    assert [climb for _, climb in world.escalations.executions] == [0]
+
+
+@pytest.mark.parametrize(("verb", "ends"), [(Verb.ACKNOWLEDGE, 30), (Verb.SNOOZE, 40), (Verb.SUPPRESS, 40)])
+def test_what_was_to_end_while_the_state_machine_fails_ends_at_the_groups_next_flush(verb, ends):
+    world = climbing_world(escalation=LAPSING)
+    world.metric_goes_bad("Down")
+    world.advance(minutes=5)
+    world.act(verb, minutes=None if verb is Verb.ACKNOWLEDGE else ends)
+    acted = world.now
+    world.advance(minutes=1)
+    world._executions.clear()
+    world.advance(hours=3)
+    assert world.incident().state is IncidentState.OPEN
+    (again,) = [page for page in world.pages if page.at > acted and page.receiver == "oncall"]
+    assert acted + ends * MINUTE < again.at <= acted + (ends + 15) * MINUTE
+
+
+class Outage(World):
+    """A world in which the escalate function fails until an instant."""
+
+    until = OPENED + 2 * HOUR
+
+    def escalator(self):
+        if OPENED + 2 * MINUTE < self.now < self.until:
+            raise StoreError("the table answers nothing")
+        return super().escalator()
+
+
+def test_while_the_function_fails_executions_are_started_now_and_then_and_the_steps_are_taken_once():
+    route = RouteSpec(receiver="team", group_by=("alertname",), repeat_interval=24 * HOUR)
+    world = Outage(configuration(rule("Down"), route=route, receivers=PEOPLE, policies=[CLIMB]))
+    world.metric_goes_bad("Down")
+    world.advance(minutes=115)
+    assert [page.receiver for page in world.pages] == ["team", "oncall"]
+    assert len(restarts(world)) == 4, "one in half an hour"
+    world.advance(hours=3)
+    assert [page.receiver for page in world.pages[2:]] == ["boss", "lead", "second"]
+    assert {page.at - world.until < MINUTE for page in world.pages[2:]} == {True}
+    assert world._executions == {}

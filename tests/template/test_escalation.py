@@ -94,6 +94,18 @@ def test_a_failing_function_is_asked_again_later_and_not_all_at_once() -> None:
     assert "Lambda.TooManyRequestsException" in retries[0]["ErrorEquals"]
 
 
+@pytest.mark.parametrize("retry", STATES["Decide"]["Retry"], ids=lambda retry: retry["ErrorEquals"][0])
+def test_an_outage_of_hours_does_not_end_the_climb(retry: dict[str, Any]) -> None:
+    delays = (
+        min(retry["IntervalSeconds"] * retry["BackoffRate"] ** number, retry["MaxDelaySeconds"])
+        for number in range(retry["MaxAttempts"])
+    )
+    hours = sum(delays) / 2 / 3600  # full jitter draws half of each on average
+    assert hours >= 3
+    # Three events an attempt, of the 25,000 that an execution may have; it must last for many questions.
+    assert 3 * retry["MaxAttempts"] <= 25_000 / 20
+
+
 def test_a_function_that_stays_broken_fails_the_execution() -> None:
     # No Catch: the execution fails with the function's own error, which is what the alarm counts.
     assert all("Catch" not in state for state in STATES.values())

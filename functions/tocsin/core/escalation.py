@@ -16,6 +16,10 @@ from .incidents import SYSTEM, Change, Incident, IncidentState, Page, add, remin
 from .intervals import NamedIntervals, is_within
 from .policies import EscalationPolicy, Step
 
+# How late a question is when another execution is started to ask it, and how long that one is left to itself.
+_OVERDUE = timedelta(minutes=5)
+_PATIENCE = timedelta(minutes=30)
+
 # How a user is told: the receivers of their contact methods, each with how long after the step.
 Methods = Sequence[tuple[timedelta, str]]
 
@@ -127,6 +131,19 @@ def hastened(incident: Incident, roster: Roster, *, now: datetime) -> Incident:
     if awaited is None or due is None or due >= awaited:
         return incident
     return replace(after, climb=incident.climb + 1)
+
+
+def revived(incident: Incident, *, now: datetime) -> Incident:
+    """Return the incident with a new execution where the next question should have been asked some time ago.
+
+    The one that should have asked is gone, or fails and tries again. While an outage lasts, one in a while is enough.
+    """
+    _, due = _next(incident)
+    if due is None or now - due <= _OVERDUE:
+        return incident
+    if incident.revived_at is not None and due <= incident.revived_at and now - incident.revived_at < _PATIENCE:
+        return incident
+    return replace(incident, climb=incident.climb + 1, revived_at=now)
 
 
 def _as_configured(incident: Incident, roster: Roster, *, now: datetime) -> Incident:

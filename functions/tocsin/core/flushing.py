@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from .alerts import Alert, Status
 from .configuration import Compatibility, Configuration
 from .cooldowns import Cooldown, cooldown_of, count_held, is_held
-from .escalation import Roster, graver, hastened, ways_to
+from .escalation import Roster, graver, hastened, revived, ways_to
 from .grouping import Flush, Group, GroupState
 from .incidents import (
     HELD,
@@ -146,7 +146,7 @@ def _changed(
     """Return the incident that is open as this look leaves it.
 
     It is counted, as grave as the gravest that has fired, taken by the policy that stands first, open again where its
-    quiet is over, and climbs by what its changed policy has earlier.
+    quiet is over, and climbs by what its changed policy has earlier, or where its execution has failed.
     """
     if incident is None or incident.is_over:
         return None
@@ -165,7 +165,8 @@ def _changed(
         is_over = incident.until is None or incident.until <= now
         why = "its silence has ended" if is_over else "what fires is not all silenced"
         return reopen(changed, why, now=now)
-    return hastened(changed, around.roster, now=now)
+    changed = hastened(changed, around.roster, now=now)
+    return revived(changed, now=now) if changed.climb == incident.climb else changed
 
 
 def _as_grave(incident: Incident, joined: list[Alert]) -> Incident:

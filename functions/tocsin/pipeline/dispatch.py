@@ -307,3 +307,5 @@ def _report(world: Dispatcher, flush: Flush, incident: Incident | None) -> None:
     for change, which in changes.items():
         if which is not None:
             world.log.info(change, incident=which.id, title=which.title, policy=which.policy)
+    if anew is not None and incident is not None and anew.revived_at != incident.revived_at:
+        world.log.warning("escalation_overdue", incident=anew.id, title=anew.title, policy=anew.policy)

@@ -124,6 +124,7 @@ def _more(incident: Incident) -> dict[str, Any]:
         "state_by": asdict(incident.state_by),
         "lapsed": incident.lapsed,
         "orders": list(incident.orders),
+        "revived_at": _text(incident.revived_at),
     }
 
 
@@ -172,6 +173,7 @@ def incident_from(item: Item) -> Incident:
         state_by=_actor(more.get("state_by", changed_by)),
         lapsed=more.get("lapsed", 0),
         orders=tuple(more.get("orders", ())),
+        revived_at=_time(more.get("revived_at")),
         version=item["version"],
     )
 
