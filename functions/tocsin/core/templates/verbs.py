@@ -186,10 +186,11 @@ def _pad(text: str, spec: Spec) -> str:
     return text.rjust(spec.width, "0" if "0" in spec.flags else " ")
 
 
-def _sign(*, negative: bool, flags: str) -> str:
+def _sign(spec: Spec, *, negative: bool) -> str:
     if negative:
         return "-"
-    return "+" if "+" in flags else " " if " " in flags else ""
+    # %+v asks for the names of fields, not for a sign.
+    return "+" if "+" in spec.flags and spec.verb != "v" else " " if " " in spec.flags else ""
 
 
 def _pad_number(sign: str, digits: str, spec: Spec, *, zeros: bool) -> str:
@@ -201,11 +202,11 @@ def _pad_number(sign: str, digits: str, spec: Spec, *, zeros: bool) -> str:
 def _format_integer(value: int, spec: Spec) -> str:
     number, verb, fills = int(value), spec.verb, spec.precision is None
     if verb in "vd":
-        return _pad_number(_sign(negative=number < 0, flags=spec.flags), _digits(number, "d", spec), spec, zeros=fills)
+        return _pad_number(_sign(spec, negative=number < 0), _digits(number, "d", spec), spec, zeros=fills)
     if verb in _NON_DECIMAL:
         base, prefix = _NON_DECIMAL[verb]
         prefix = prefix if "#" in spec.flags or verb == "O" else ""
-        sign = _sign(negative=number < 0, flags=spec.flags)
+        sign = _sign(spec, negative=number < 0)
         return _pad_number(sign, prefix + _digits(number, base, spec), spec, zeros=fills)
     if verb in "cqU" and 0 <= number <= 0x10FFFF:
         character = "�" if 0xD800 <= number < 0xE000 else chr(number)
@@ -225,11 +226,11 @@ def _format_float(value: float, spec: Spec) -> str:
     if math.isnan(value) or math.isinf(value):
         text = format_float(value)
         if text == "NaN":
-            text = _sign(negative=False, flags=spec.flags) + text
-        elif text == "+Inf" and " " in spec.flags and "+" not in spec.flags:
+            text = _sign(spec, negative=False) + text
+        elif text == "+Inf" and _sign(spec, negative=False) == " ":
             text = " Inf"
         return _pad_number("", text, spec, zeros=False)
-    sign = _sign(negative=math.copysign(1.0, value) < 0, flags=spec.flags)
+    sign = _sign(spec, negative=math.copysign(1.0, value) < 0)
     return _pad_number(sign, _float_digits(abs(value), spec), spec, zeros=True)
 
 
