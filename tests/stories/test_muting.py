@@ -4,16 +4,20 @@ from dataclasses import replace
 
 import pytest
 
-from tests.stories.configurations import MINUTE, configuration, equal, policy, rule
+from tests.chaos.slack import edits_messages, use_app
+from tests.stories.configurations import MINUTE, configuration, equal, policy, receiver, rule
 from tests.stories.world import START, World
 from tocsin.core.alerts import Status
 from tocsin.core.configuration import Compatibility
+from tocsin.core.incidents import IncidentState
 from tocsin.core.inhibition import InhibitRule, InhibitSource
 from tocsin.core.intervals import TimeInterval, TimeRange
 from tocsin.core.muting import MuteKind
 from tocsin.core.notifications import Reason
+from tocsin.core.receivers import Kind
 from tocsin.core.routing import RouteSpec
 from tocsin.core.silences import Silence, SilenceId
+from tocsin.pipeline.incidents import Verb, list_incidents
 
 NODE_EXPLAINS_DISK = InhibitRule(
     sources=(InhibitSource((equal("alertname", "NodeDown"),), equal=("instance",)),),
@@ -201,3 +205,67 @@ def test_an_end_that_falls_into_muted_time(compatibility, told):
     world.advance(minutes=20)
     assert [page.notification.reason for page in world.pages] == told
     assert not any(stored.alerts for stored in world.store.groups.values())
+
+
+def escalating_night_world():
+    route = RouteSpec(receiver="team", group_by=("alertname",), mute_time_intervals=("night",))
+    calls = policy((0, "second"), (5, "pd"))
+    receivers = [receiver("second"), receiver("pd", Kind.PAGERDUTY)]
+    told = configuration(rule("DiskFull"), route=route, receivers=receivers, policies=[calls])
+    return World(replace(edits_messages(told), time_intervals={"night": NIGHT}))
+
+
+def ends_at_night(*, verb=None):
+    """Return a world in which an incident was told to all, and its alert has ended in muted time."""
+    world = escalating_night_world()
+    world.metric_goes_bad("DiskFull", instance="a")
+    world.advance(minutes=9)
+    if verb is not None:
+        world.act(verb, by="ann")
+    assert {page.receiver for page in world.pages} == {"team", "second", "pd"}
+    world.advance(minutes=6)
+    world.metric_recovers("DiskFull", instance="a")
+    world.advance(minutes=10)
+    return world
+
+
+def test_an_end_that_falls_into_muted_time_is_said_to_all_whom_the_escalation_has_reached():
+    world = ends_at_night()
+    assert world.incident().state is IncidentState.RESOLVED
+    assert list_incidents(world.desk(), (), now=world.now) == ()
+    before = len(world.pages)
+    world.advance(minutes=30)
+    after = [(page.receiver, page.notification.reason) for page in world.pages[before:]]
+    assert after == [(name, Reason.ALL_RESOLVED) for name in ("pd", "second", "team")]
+    assert {page.notification.incident for page in world.pages} == {world.incident().id}
+    world.advance(minutes=60)
+    assert len(world.pages) == before + 3
+    assert not any(stored.alerts or stored.group.escalated for stored in world.store.groups.values())
+
+
+def test_the_message_of_an_incident_that_ends_in_muted_time_says_so_afterwards():
+    world = escalating_night_world()
+    slack = use_app(world)
+    world.metric_goes_bad("DiskFull", instance="a")
+    world.advance(minutes=15)
+    messages = len(slack.messages)
+    world.metric_recovers("DiskFull", instance="a")
+    world.advance(minutes=45)
+    assert len(slack.messages) == messages
+    assert all("[RESOLVED]" in str(each) and "'actions'" not in str(each) for each in slack.messages.values())
+
+
+@pytest.mark.parametrize("verb", [None, Verb.RESOLVE])
+def test_what_ends_and_fires_again_in_muted_time_is_another_incident(verb):
+    world = ends_at_night(verb=verb)
+    first, before = world.incident(), len(world.pages)
+    world.metric_goes_bad("DiskFull", instance="a")
+    world.advance(minutes=30)
+    second = world.incident()
+    assert (second.id != first.id, second.state) == (True, IncidentState.OPEN)
+    called = [(page.receiver, page.notification.reason) for page in world.pages[before:]]
+    assert called == [("pd", Reason.ESCALATED), ("second", Reason.ESCALATED)]
+    world.metric_recovers("DiskFull", instance="a")
+    world.advance(minutes=15)
+    ends = [page.receiver for page in world.pages if page.notification.status is Status.RESOLVED]
+    assert sorted(ends) == ["pd", "second", "team"]

@@ -70,7 +70,9 @@ def decide_flush(state: GroupState, incident: Incident | None, around: Surroundi
     changed = None if opened or not firing else _changed(state, incident, firing, around, now=now)
     if opened:
         group = _climb_anew(group, around.configuration)
-        opened = replace(opened, reached=tuple(sorted(group.escalated)))
+        if set(firing) - group.told:
+            # They hear of what is new as members, and no step tells them twice.
+            opened = replace(opened, reached=tuple(sorted(group.escalated)))
     elif changed and changed.state in HELD and set(firing) - group.told:
         # Who has it hears of what is new, though no step has reached them.
         owner, instead = ways_to(changed.owner, changed, around.roster, is_important=False)
@@ -81,6 +83,8 @@ def decide_flush(state: GroupState, incident: Incident | None, around: Surroundi
     telling = tell(_view(state, around, opened or changed or incident, now=now))
     over = {key: alert for key, alert in state.alerts.items() if alert.status_at(now) is Status.RESOLVED}
     is_over = over.keys() == state.alerts.keys() and not telling.kept
+    # An end that has to wait is said later, to everybody who was told, as the end of their incident.
+    is_owed = not firing and bool(telling.kept)
     next_flush_at = None if is_over else _next_flush_at(planned, around.route.group_interval, now)
     sent = {**group.sent, **telling.sent}
     if is_over:
@@ -92,9 +96,9 @@ def decide_flush(state: GroupState, incident: Incident | None, around: Surroundi
         sent=sent,
         next_flush_at=next_flush_at,
         look_at=next_flush_at,
-        escalated=group.escalated if firing else {},
-        incident=(opened.id if opened else group.incident) if firing else None,
-        counted=frozenset(firing) if opened or changed else None,
+        escalated=group.escalated if firing or is_owed else {},
+        incident=(opened.id if opened else group.incident) if firing or is_owed else None,
+        counted=frozenset(firing) if opened or changed or is_owed else None,
         muted={key: mute for key, mute in mutes.items() if key not in over or key in telling.kept},
     )
     return Flush(
@@ -223,8 +227,12 @@ def _cooldowns(
 def _opened(
     state: GroupState, incident: Incident | None, firing: list[Fingerprint], around: Surroundings, *, now: datetime
 ) -> Incident | None:
-    """Return the incident that opens: where there is none, or where what a person has closed gets company."""
-    if incident is not None and not (incident.state is IncidentState.RESOLVED and set(firing) - state.group.told):
+    """Return the incident that opens.
+
+    One does where there is none, where what a person has closed gets company, and where all had ended, untold so far.
+    """
+    is_fresh = bool(set(firing) - state.group.told) or state.group.counted == frozenset()
+    if incident is not None and not (incident.is_over and is_fresh):
         return None
     alerts = [state.alerts[key] for key in firing]
     policy = choose_policy(around.configuration.policies, [alert.labels for alert in alerts])

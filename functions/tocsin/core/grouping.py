@@ -28,7 +28,8 @@ class Group:
     """What is remembered of a group; `version` guards writes, `seq` orders notifications for ever.
 
     `look_at` is when somebody has to look: at the next flush, or earlier when an escalation step waits to be told.
-    `counted` is what fired when its incident was counted last; None where that is not known.
+    `counted` is what fired when its incident was counted last: nothing where that is over, and its end waits to be
+    told; None where that is not known.
     """
 
     identity: GroupIdentity

@@ -144,7 +144,9 @@ def list_incidents(desk: Desk, matchers: Sequence[Matcher], *, now: datetime) ->
     found = []
     for state, incident in _active_groups(desk, now=now):
         alerts = _firing(state, now=now)
-        if incident is not None and (not matchers or any(matches_all(matchers, each.labels) for each in alerts)):
+        if incident is None or (incident.is_over and not alerts):
+            continue  # the end of it waits to be told
+        if not matchers or any(matches_all(matchers, each.labels) for each in alerts):
             found.append(ListedIncident(incident, alerts))
     return tuple(sorted(found, key=lambda each: (each.incident.opened_at, each.incident.id)))
 
