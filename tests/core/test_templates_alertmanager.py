@@ -98,6 +98,8 @@ EXPANSIONS = {
     "a firing alert's age at its end": ("{{ with index .Alerts 0 }}{{ .EndsAt.Sub .StartsAt }}{{ end }}",
         "-2562047h47m16.854775808s",
     ),
+    "a zone that has no name": ('{{ toDate "2006 -0700" "2026 -0530" }}', "2026-01-01 00:00:00 -0530 -0530"),
+    "a zone that has one": ('{{ toDate "2006 MST" "2026 GMT-11" }}', "2026-01-01 00:00:00 -1100 GMT-11"),
     "base64 for links": ('{{ base64encode "???>>>" }} {{ base64decode "Pz8_Pj4-" }}', "Pz8_Pj4- ???>>>"),
     "text that cannot be read as a time": ('{{ (toDate "2006" "x").IsZero }}', "true"),
     "a map in a list": ('{{ toJson (list (dict "a" 1) nil 1.5 true) }}', '[{"a":1},null,1.5,true]'),
@@ -260,6 +262,10 @@ LAYOUTS = {
     "a short year": ("02.01.06", "20.11.26", "2026-11-20T00:00:00Z"),
     "a short year of the last century": ("02.01.06", "20.11.70", "1970-11-20T00:00:00Z"),
     "a day of the year": ("2006-002", "2026-324", "2026-11-20T00:00:00Z"),
+    "names in any case": ("Mon, 2 January 2006", "FRI, 20 november 2026", "2026-11-20T00:00:00Z"),
+    "hours from Greenwich": ("2006-01-02 15:04 MST", "2026-11-20 03:04 GMT+3", "2026-11-20T00:04:00Z"),
+    "an offset and a name": ("2006-01-02 15:04 -0700 MST", "2026-11-20 03:04 +0200 EET", "2026-11-20T01:04:00Z"),
+    "names that do not end in T": ("2006 MST", "2026 WITA", "2026-01-01T00:00:00Z"),
     "thousandths": ("15:04:05.000 2006", "03:04:05.125 2026", "2026-01-01T03:04:05.125Z"),
 }
 
@@ -271,7 +277,18 @@ def test_a_time_is_read_by_its_layout(layout, text, said):
 
 @pytest.mark.parametrize(
     ("layout", "text"),
-    [("2006-01-02", "2026-1-2"), ("2006-01-02", "2026-02-30"), ("2006", "2026 "), ("15:04", "25:00"), ("2006", "")],
+    [
+        ("2006-01-02", "2026-1-2"),
+        ("2006-01-02", "2026-02-30"),
+        ("2006", "2026 "),
+        ("15:04", "25:00"),
+        ("2006", ""),
+        ("3:04PM", "3:04pm"),
+        ("2006 MST", "2026 GMT+24"),
+        ("2006 MST", "2026 est"),
+        ("2006 MST", "2026 WITX"),
+        ("2006 Jan", "2026 Foo"),
+    ],
 )
 def test_what_does_not_fit_its_layout_is_refused(layout, text):
     with pytest.raises(ValueError, match="parsing time"):

@@ -8,18 +8,30 @@ Source: https://pkg.go.dev/time#Parse
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 
 from tocsin.core.templates.clock import LAYOUT_ITEM, MONTHS, WEEKDAYS
 
+
+def _names(names: Iterable[str]) -> str:
+    """Return the pattern of names, which are read whatever their case."""
+    return f"(?i:{'|'.join(names)})"
+
+
 _NAMES = {
-    "January": "|".join(MONTHS),
-    "Jan": "|".join(month[:3] for month in MONTHS),
-    "Monday": "|".join(WEEKDAYS),
-    "Mon": "|".join(day[:3] for day in WEEKDAYS),
+    "January": _names(MONTHS),
+    "Jan": _names(month[:3] for month in MONTHS),
+    "Monday": _names(WEEKDAYS),
+    "Mon": _names(day[:3] for day in WEEKDAYS),
 }
+# A sign with hours up to 23 is a name too, also behind GMT; other names are in upper case.
+_HOURS = r"[+-]0*+(?:2[0-3]|1?\d)(?!\d)"
+_ZONE = (
+    rf"(?=.{{3}})(?:UTC|ChST|MeST|GMT(?:{_HOURS})?+|{_HOURS}"
+    r"|[A-Z]{4}T(?![A-Z])|(?:[A-Z]{3}T|WITA)(?![A-Z])|[A-Z]{3}(?![A-Z]))"
+)
 # What a layout's item looks like in a text, and what it says; a name is a named group's.
 _ITEMS: dict[str, tuple[str, str]] = {
     "2006": ("year", r"\d{4}"),
@@ -44,7 +56,7 @@ _ITEMS: dict[str, tuple[str, str]] = {
     "5": ("second", r"\d\d?"),
     "PM": ("half", "AM|PM"),
     "pm": ("half", "am|pm"),
-    "MST": ("zone", r"[A-Z]{3,5}|[+-]\d\d"),
+    "MST": ("zone", _ZONE),
 }
 _LONGEST_LAYOUT = 500
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?:?(\d\d)?")
@@ -110,7 +122,8 @@ def _date(said: Mapping[str, str]) -> tuple[int, int, int]:
         year = short + (1900 if short >= 69 else 2000)
     month = int(said.get("month", 1))
     if "month_name" in said:
-        month = 1 + next(index for index, name in enumerate(MONTHS) if name.startswith(said["month_name"]))
+        prefix = said["month_name"].capitalize()
+        month = 1 + next(index for index, name in enumerate(MONTHS) if name.startswith(prefix))
     return year, month, int(said.get("day", 1))
 
 
@@ -126,11 +139,15 @@ def _clock(said: Mapping[str, str]) -> tuple[int, int, int, int]:
 
 
 def _zone(said: Mapping[str, str]) -> timezone:
-    found = _OFFSET.fullmatch(said.get("offset", ""))
+    name, shown = said.get("zone", ""), said.get("offset", "")
+    if name == "UTC" or shown == "Z" or not name + shown:
+        return UTC
+    found = _OFFSET.fullmatch(shown)
     if found:
-        sign, hours, minutes, seconds = found.groups(default="0")
+        sign, hours, minutes, seconds = found.groups(default="00")
         offset = timedelta(hours=int(hours), minutes=int(minutes), seconds=int(seconds))
-        return timezone(-offset if sign == "-" else offset)
-    name = said.get("zone", "UTC")
-    # An abbreviation alone does not say how far from UTC it is.
-    return UTC if name == "UTC" else timezone(timedelta(0), name)
+        if not name and not offset:
+            return UTC
+        return timezone(-offset if sign == "-" else offset, name or f"{sign}{hours}{minutes}")
+    # An abbreviation alone does not say how far from UTC it is; GMT may.
+    return timezone(timedelta(hours=int(name[3:] or 0) if name.startswith("GMT") else 0), name)
