@@ -77,9 +77,13 @@ class Taken:
 
 @dataclass(slots=True)
 class Heard:
-    """What an ear has heard, and the last of it."""
+    """What an ear has heard, and the last of it.
+
+    `offered` is what it was to hear as firing, by when: who answers with an error may have heard it all the same.
+    """
 
     words: dict[Series, Word] = field(default_factory=dict)
+    offered: dict[Series, int] = field(default_factory=dict)
     ids: set[str] = field(default_factory=set)
     last: Notification | None = None
     seq: int = 0
@@ -100,6 +104,9 @@ class Heard:
             self.words.update({s: replace(word, status=Status.RESOLVED) for s, word in self.firing().items()})
         for alert in told.alerts:
             self.words[series_of(alert)] = Word(alert, alert.status_at(told.created_at), told.created_at)
+        over = {series_of(alert) for alert in told.alerts if alert.status_at(told.created_at) is Status.RESOLVED}
+        is_all = told.status is Status.RESOLVED
+        self.offered = {s: seq for s, seq in self.offered.items() if seq > told.seq or not (is_all or s in over)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +128,12 @@ class Model:
         self.may_repeat: Counter[str] = Counter()
 
     # What is heard
+
+    def decided_to_tell(self, told: Notification) -> None:
+        """Remember that somebody is to hear this, whether it arrives or not."""
+        self.decided[told.group, told.key].append(told.seq)
+        firing = (each for each in told.alerts if each.status_at(told.created_at) is Status.FIRING)
+        self.ears[told.group, told.key].offered.update((series_of(each), told.seq) for each in firing)
 
     def heard(self, told: Notification, *, at: datetime) -> None:
         """Check what somebody has heard at an instant. Raises BrokenError."""
@@ -152,7 +165,7 @@ class Model:
         else:
             _expect(self.seen.may_be_over(series, began, at), Law.OVER, told, f"{series} since {began:%H:%M:%S}")
             # Who believes that it fires, perhaps since an earlier time, has to hear of its end all the same.
-            is_awaited = series in ear.firing()
+            is_awaited = series in ear.firing() or series in ear.offered
             is_silent = self.seen.is_silenced(alert, at, since=began) or self.seen.is_inhibited(alert, at, since=began)
             is_muted = is_silent and not is_awaited
         _expect(not is_muted, Law.MUTED, told, f"{series} since {began:%H:%M:%S}")

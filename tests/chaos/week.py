@@ -37,7 +37,7 @@ from tocsin.core.incidents import OVER, QUIET, IncidentId, IncidentState, Source
 from tocsin.core.labels import ALERTNAME, Labels
 from tocsin.core.matchers import matches_all
 from tocsin.core.merging import Posted
-from tocsin.core.notifications import Notification, Reason
+from tocsin.core.notifications import Notification, Reason, from_json
 from tocsin.core.receivers import Kind
 from tocsin.core.routing import GroupId
 from tocsin.core.rules import Sample
@@ -628,12 +628,11 @@ class Week(World):
         said = self.topic.messages[self._taken :]
         super()._take_what_was_said()
         for text in said:
-            told = json.loads(text)
-            ear = (told["group"], f"{told['receiver']}/{told['integration']}/{told['index']}")
-            self.model.decided[ear].append(told["seq"])  # type: ignore[index]
-            if told["integration"] == Kind.SNS:
-                waiting = {entry.subject for entry in self.store.load_outbox(told["group"])}
-                self.model.may_repeat[told["id"]] += told["id"] in waiting
+            told = from_json(json.loads(text))
+            self.model.decided_to_tell(told)
+            if told.integration.kind is Kind.SNS:
+                waiting = {entry.subject for entry in self.store.load_outbox(told.group)}
+                self.model.may_repeat[told.id] += told.id in waiting
 
     def receive(self, notification: Notification) -> str:
         how = self.outages.get(str(notification.key))
