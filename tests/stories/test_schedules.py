@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,10 @@ from tests.stories.interruptions import Interruptions
 from tests.stories.world import START, Died, World
 from tocsin.core.alerts import Status
 from tocsin.core.notifications import Reason
+from tocsin.errors import StoreError
+from tocsin.pipeline import evaluate
+from tocsin.pipeline.patience import Patience
+from tocsin.ports import RuleRecord
 
 DISK = rule("DiskFull")
 MISSED = "RuleGroupIterationsMissed"
@@ -68,6 +73,83 @@ def test_a_tick_that_fails_before_its_end_is_caught_up_with_at_the_next():
     assert world.run_tick(at=START + 10 * MINUTE) is None
     world._wrap = lambda target: target
     assert evaluations(world, 11, 12) == [11]
+    assert MISSED not in world.log.counts
+
+
+def _is_throttled():
+    raise StoreError("throttled")
+
+
+def test_a_rule_that_could_not_be_written_is_evaluated_again_at_the_next_tick():
+    world = World(configuration(DISK, rule("Other"), interval=60 * MINUTE))
+    world.metric_goes_bad("DiskFull", instance="a")
+    assert evaluations(world, 58, 59) == []
+    world._wrap = Interruptions(1, before=_is_throttled).wrap
+    assert evaluations(world, 60) == [60]
+    assert world.log.events("rule_not_written") != []
+    world._wrap = lambda target: target
+    assert evaluations(world, *range(61, 70)) == [61]
+    world.now = START + 69 * MINUTE
+    world.advance(minutes=1)
+    world.expect_page("team", Status.FIRING, Reason.FIRST, alerts=["DiskFull/a"])
+    assert MISSED not in world.log.counts
+
+
+def test_what_is_announced_and_what_is_pending_are_both_looked_at_again_where_only_the_first_was_written():
+    world = World(configuration(rule("DiskFull", hold_for=60 * MINUTE), interval=60 * MINUTE))
+    world.metric_goes_bad("DiskFull", instance="a")
+    assert evaluations(world, 59, 60) == [60]
+    world.metric_goes_bad("DiskFull", instance="b")
+    world._wrap = Interruptions(2, before=_is_throttled).wrap  # a's group is not told, and b is not pending
+    assert evaluations(world, 120) == [120]
+    assert [alert.labels["instance"] for alert in world.record("DiskFull").active.values()] == ["a"]
+    world._wrap = lambda target: target
+    assert evaluations(world, 121, 122) == [121]
+    assert [alert.labels["instance"] for alert in world.record("DiskFull").active.values()] == ["a", "b"]
+
+
+def test_a_rule_that_did_not_have_its_turn_is_evaluated_again_at_the_next_tick():
+    world = World(configuration(DISK, rule("Other"), interval=60 * MINUTE))
+    for name in ("DiskFull", "Other"):
+        world.metric_goes_bad(name, instance="a")
+    assert evaluations(world, 59) == []
+    in_time = world.evaluate
+
+    def out_of_time(world, loaded, *, now, only=None):
+        return evaluate.run(replace(world, patience=Patience(until=0.0)), loaded, now=now, only=only)
+
+    world.evaluate = out_of_time
+    assert evaluations(world, 60) == [60]
+    assert world.log.counts["RulesToldInPart"] == 1
+    world.evaluate = in_time
+    assert evaluations(world, 61, 62) == [61]
+    world.now = START + 62 * MINUTE
+    world.advance(minutes=1)
+    assert sorted(page.notification.alerts[0].name for page in world.pages) == ["DiskFull", "Other"]
+
+
+def test_a_rule_that_waits_for_its_record_is_evaluated_as_soon_as_that_is_there():
+    world = World(configuration(DISK, interval=60 * MINUTE))
+    world.metric_goes_bad("DiskFull", instance="a")
+    assert evaluations(world, 59) == []
+    key = DISK.key
+    world.store.rules[key] = RuleRecord(key, is_lost=True)
+    world._wrap = Interruptions(1, before=_is_throttled).wrap
+    assert evaluations(world, 60) == []
+    assert world.log.events("rule_records_not_restored") != []
+    world._wrap = lambda target: target
+    assert evaluations(world, 61, 62) == [61]
+    assert [alert.labels["instance"] for alert in world.record("DiskFull").active.values()] == ["a"]
+
+
+def test_a_rule_of_the_first_iteration_ever_is_evaluated_again_too():
+    world = World(configuration(DISK, interval=60 * MINUTE))
+    world.metric_goes_bad("DiskFull", instance="a")
+    world._wrap = Interruptions(1, before=_is_throttled).wrap
+    assert evaluations(world, 60) == [60]
+    assert world.log.events("rule_not_written") != []
+    world._wrap = lambda target: target
+    assert evaluations(world, 61, 62, 120, 121) == [61, 120]
     assert MISSED not in world.log.counts
 
 

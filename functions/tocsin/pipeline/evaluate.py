@@ -66,7 +66,10 @@ def run(world: Evaluator, loaded: LoadedConfiguration, *, now: datetime, only: s
     news = [outcome for outcome in outcomes if outcome.after is not None]
     acted = act_all(world, loaded, news, now=now)
     if only is None:
-        remember_iterations(world.rules, world.log, loaded.configuration, moved.records, tick=world.tick, now=now)
+        again = acted.unkept | moved.waiting
+        remember_iterations(
+            world.rules, world.log, loaded.configuration, moved.records, again=again, tick=world.tick, now=now
+        )
     is_rerouted = _reroute(world, loaded, now=now)
     overdue = _sweep(world, now=now)
     _report(world, loaded, outcomes, acted)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ..core.inhibition import InhibitRule, can_inhibit
-from ..core.rules import Change
+from ..core.rules import Change, RuleKey
 from ..errors import ConflictError
 from ..ports import LoadedConfiguration
 from .inhibiting import keep_inhibitors
@@ -36,10 +36,14 @@ SHARE_OF_THE_LAST = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Acted:
-    """How many rules could not be written, and how many are told or begun in the next ticks only."""
+    """How many rules could not be written, and how many are told or begun in the next ticks only.
+
+    Of what was found about `unkept` rules, something is written nowhere: only their next evaluation finds it again.
+    """
 
     not_written: int = 0
     unfinished: int = 0
+    unkept: frozenset[RuleKey] = frozenset()
 
 
 def act_all(world: Evaluator, loaded: LoadedConfiguration, outcomes: Sequence[RuleOutcome], *, now: datetime) -> Acted:
@@ -61,6 +65,7 @@ def act_all(world: Evaluator, loaded: LoadedConfiguration, outcomes: Sequence[Ru
     return Acted(
         not_written=sum(each.has_failed for each in (*first, *last)),
         unfinished=sum(not each.is_over for each in (*first, *last)),
+        unkept=frozenset(each.rule for each in (*first, *last) if not each.is_kept),
     )
 
 
@@ -113,6 +118,11 @@ class _Telling:
         self._has_begun = False
         self.is_over = False
         self.has_failed = False
+        self.is_kept = False
+
+    @property
+    def rule(self) -> RuleKey:
+        return self._outcome.rule.key
 
     @property
     def owes_ends(self) -> bool:
@@ -183,6 +193,8 @@ class _Telling:
             changed_at=self._now,
         )
         self._record = self._world.rules.save_rule(announced, now=self._now)
+        # What is not told (what is pending, say) is written at the end only.
+        self.is_kept = all(each.alert.fingerprint in self._announced for each in self._outcome.transitions)
         self._log_transitions()
         self._keep_inhibitors()
         self._parts = deque(self._in_order())
@@ -245,6 +257,7 @@ class _Telling:
             version=self._record.version,
         )
         self._record = self._world.rules.save_rule(record, now=self._now)
+        self.is_kept = True
         self._unremembered = 0
         if not self._announced:
             self._log_transitions()
