@@ -22,8 +22,10 @@ from tocsin.core.pagerduty import dedup_key
 from tocsin.core.policies import NO_TERMS, EscalationPolicy, Step, Terms
 from tocsin.core.receivers import Kind, Receiver
 from tocsin.core.routing import RouteSpec
+from tocsin.core.suppressing import silences_on
 from tocsin.core.users import ContactRule, Method, User, contact_name
 from tocsin.pipeline.incidents import Acted, Order, Verb, act
+from tocsin.ports import SilenceChange
 
 HOUR = timedelta(hours=1)
 OPENED = START + MINUTE + timedelta(seconds=30)
@@ -463,6 +465,78 @@ def test_who_is_called_by_hand_is_told_at_once_though_it_was_suppressed(verb: Ve
     world.advance(hours=5)
     assert told(world)[2] == (12, first)
     assert {each.ends_at for each in world.store.load_silences(now=world.now)} == {OPENED + 12 * MINUTE}
+
+
+def test_of_two_suppressions_the_newer_counts():
+    world = world_of()
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3, seconds=30)
+    world.act(Verb.SUPPRESS, by="ann", minutes=24 * 60)
+    world.advance(minutes=2)
+    world.act(Verb.SUPPRESS, by="ann", minutes=60)
+    world.advance(hours=3)
+    assert told(world)[2:] == [(64, "oncall"), (69, "second"), (79, "boss")]
+
+
+def test_of_two_suppressions_the_newer_counts_though_the_first_is_only_half_made():
+    world = world_of()
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3, seconds=30)
+    group = world.store.load_group(world.incident().group, now=world.now)
+    assert group is not None
+    until = world.now + 24 * HOUR
+    half = silences_on(world.incident(), [*group.alerts.values()], by="ann", comment="", until=until, now=world.now)
+    world.store.save_silences([SilenceChange(each) for each in half])
+    world.act(Verb.SUPPRESS, by="ann", minutes=60)
+    world.advance(hours=3)
+    assert told(world)[2:] == [(62, "oncall"), (67, "second"), (77, "boss")]
+
+
+@pytest.mark.parametrize("taken", [Verb.ACKNOWLEDGE, Verb.SNOOZE])
+@pytest.mark.parametrize(("verb", "first"), [(Verb.ESCALATE, "second"), (Verb.REASSIGN, "user/bob/slack")])
+def test_who_is_called_by_hand_is_told_at_once_though_somebody_has_it_who_suppressed_it(
+    taken: Verb, verb: Verb, first: str
+):
+    world = world_of()
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3, seconds=30)
+    world.act(Verb.SUPPRESS, by="ann", minutes=24 * 60)
+    world.advance(minutes=2)
+    world.act(taken, by="ann", minutes=240)
+    assert world.incident().said.endswith(": what silenced it is ended")
+    world.advance(minutes=10)
+    assert len(world.pages) == 2, "to take it calls nobody"
+    world.act(verb, by="ann", to="bob")
+    world.advance(minutes=10)
+    assert told(world)[2] == (14, first)
+
+
+@pytest.mark.parametrize("taken", [Verb.ACKNOWLEDGE, Verb.SNOOZE])
+def test_what_was_suppressed_and_then_taken_climbs_again_when_that_times_out(taken: Verb):
+    world = world_of(terms=Terms(ack_timeout=HOUR))
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3, seconds=30)
+    world.act(Verb.SUPPRESS, by="ann", minutes=24 * 60)
+    world.advance(minutes=2)
+    world.act(taken, by="ann", minutes=60)
+    world.advance(hours=3)
+    assert told(world)[2:] == [(64, "oncall"), (69, "second"), (79, "boss")]
+
+
+def test_who_is_called_by_hand_is_told_also_of_what_is_still_silenced_since_something_joined_it():
+    world = world_of()
+    world.metric_goes_bad("Down", instance="a")
+    world.advance(minutes=3)
+    world.act(Verb.SUPPRESS, by="ann", minutes=24 * 60)
+    world.advance(minutes=10)
+    world.metric_goes_bad("Down", instance="b")
+    world.advance(minutes=7)
+    world.metric_recovers("Down", instance="b")
+    world.advance(minutes=30)
+    before = len(world.pages)
+    world.act(Verb.ESCALATE, by="ann")
+    world.advance(minutes=1)
+    assert {(page.receiver, *page.names(Status.FIRING)) for page in world.pages[before:]} >= {("oncall", "Down/a")}
 
 
 def test_by_hand_the_next_step_is_taken_now():

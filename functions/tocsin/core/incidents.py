@@ -226,14 +226,18 @@ class Refusal(StrEnum):
 
 
 def acknowledge(incident: Incident, *, by: Actor, comment: str = "", now: datetime) -> Incident | Refusal:
-    """Return the acknowledged incident, or why nothing changes; the first one to acknowledge has it."""
+    """Return the acknowledged incident, or why nothing changes; the first one to acknowledge has it.
+
+    What suppresses it has to end with that, by the caller; so with a snooze.
+    """
     if incident.is_over:
         return Refusal.OVER
     if incident.state is IncidentState.ACKNOWLEDGED:
         return Refusal.ALREADY
     if not incident.terms.is_acknowledgeable:
         return Refusal.NOT_ACKNOWLEDGEABLE
-    return _owned(_change(incident, Change.ACKNOWLEDGED, by, "Acknowledged", comment, now=now), by.name, now=now)
+    after = _change(incident, Change.ACKNOWLEDGED, by, "Acknowledged", comment, _unsilenced(incident), now=now)
+    return _owned(after, by.name, now=now)
 
 
 def resolve(
@@ -393,7 +397,8 @@ def _quiet(
     if not incident.terms.is_acknowledgeable:
         return Refusal.NOT_ACKNOWLEDGEABLE
     word = state.value.capitalize()
-    after = _change(incident, change, by, word, comment, f" until {_at(until)}", now=now)
+    unsilenced = "" if state is IncidentState.SUPPRESSED else _unsilenced(incident)
+    after = _change(incident, change, by, word, comment, f" until {_at(until)}{unsilenced}", now=now)
     after = replace(after, owner="", until=until, is_reminded=True, pending=(), climb=after.climb + 1)
     return _in_state(after, state)
 

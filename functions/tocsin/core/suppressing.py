@@ -29,7 +29,7 @@ def silences_on(
     numbers = [f" ({number} of {len(parts)})" if len(parts) > 1 else "" for number in range(1, len(parts) + 1)]
     return tuple(
         Silence(
-            id=_id_of(incident, number),
+            id=_id_of(incident, number, until),
             matchers=tuple(part),
             starts_at=now,
             ends_at=until,
@@ -52,8 +52,9 @@ def suppressing(silences: Iterable[Silence], incident: IncidentId, *, now: datet
     )
 
 
-def _id_of(incident: Incident, number: int) -> SilenceId:
-    name = f"{incident.id}/{incident.version}" + (f"/{number}" if number else "")
+def _id_of(incident: Incident, number: int, until: datetime) -> SilenceId:
+    # With its end: another order may have made its silences, and have got no further.
+    name = f"{incident.id}/{incident.version}/{until.isoformat()}" + (f"/{number}" if number else "")
     return SilenceId(str(uuid5(NAMESPACE_URL, name)))
 
 

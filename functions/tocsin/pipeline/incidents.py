@@ -7,7 +7,7 @@ written under the version that was read, and decided again where somebody else w
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -35,7 +35,7 @@ from ..core.labels import Fingerprint
 from ..core.matchers import Matcher, matches_all
 from ..core.notifications import format_time
 from ..core.rules import ActiveAlert, AlertState, RuleKey
-from ..core.silences import expire
+from ..core.silences import SilenceId, expire
 from ..core.suppressing import silences_on, suppressing
 from ..core.users import User
 from ..errors import ConflictError
@@ -199,8 +199,11 @@ class Order:
 _STATES_SAY_ALL = frozenset({Change.ACKNOWLEDGED, Change.RESOLVED})
 
 
-# Somebody is to be told at once.
+# Somebody is to be told at once, and hears nothing of what is silenced: whatever the state, what is left of a
+# suppression ends.
 _CALLS = frozenset({Verb.ESCALATE, Verb.REASSIGN})
+# What takes the place of a suppression, with an end of its own.
+_TAKES_ITS_PLACE = frozenset({Verb.ACKNOWLEDGE, Verb.SNOOZE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,30 +281,36 @@ def _save(desk: Desk, before: Incident, after: Incident, order: Order, *, now: d
         return
     # For a crash after the write. Where there is none it finds nothing left, and is not beside the one below.
     desk.timers.announce(after.group, at=now + SAFETY, now=now)
+    is_replaced = before.state is IncidentState.SUPPRESSED and order.verb in _TAKES_ITS_PLACE
     if order.verb is Verb.SUPPRESS:
-        _silence(desk, before, order, now=now)
-    elif before.state is IncidentState.SUPPRESSED and order.verb in _CALLS:
+        made = _silence(desk, before, order, now=now)
+        _end_silences(desk, before, but=made, now=now)  # the newest time counts
+    elif order.verb in _CALLS or is_replaced:
         _end_silences(desk, before, now=now)
     desk.incidents.escalate(after, {}, starts=after.climb != before.climb, now=now)
     desk.timers.announce(after.group, at=now, now=now)
 
 
-def _silence(desk: Desk, incident: Incident, order: Order, *, now: datetime) -> None:
-    """Silence exactly what fires in an incident's group; the same order again makes the same silences."""
+def _silence(desk: Desk, incident: Incident, order: Order, *, now: datetime) -> frozenset[SilenceId]:
+    """Silence exactly what fires in an incident's group, and return by what; the same order again makes the same."""
     firing = _firing_in(desk, incident, now=now)
     if not firing or order.until is None:
-        return
+        return frozenset()
     by, comment = order.actor.name, order.comment
-    for silence in silences_on(incident, firing, by=by, comment=comment, until=order.until, now=now):
+    silences = silences_on(incident, firing, by=by, comment=comment, until=order.until, now=now)
+    for silence in silences:
         try:
             desk.silences.save_silences([SilenceChange(silence)])
         except ConflictError:
             desk.log.info("silence_is_there", silence=silence.id)  # an attempt before this one made it
+    return frozenset(silence.id for silence in silences)
 
 
-def _end_silences(desk: Desk, incident: Incident, *, now: datetime) -> None:
-    """End what suppresses an incident: whoever is to be told hears nothing of what is silenced."""
+def _end_silences(desk: Desk, incident: Incident, *, but: Collection[SilenceId] = frozenset(), now: datetime) -> None:
+    """End what suppresses an incident, but for some silences: whoever is to be told hears nothing of the silenced."""
     for silence in suppressing(desk.silences.load_silences(now=now), incident.id, now=now):
+        if silence.id in but:
+            continue
         desk.silences.save_silences([SilenceChange(expire(silence, now=now), silence)])
 
 
