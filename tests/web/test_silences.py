@@ -57,6 +57,14 @@ def ids(world: World, query: str = "") -> list[str]:
     return [each["id"] for each in ask_well(world, "GET", f"/api/v2/silences?{query}")]
 
 
+def test_the_log_says_who_asked_for_a_silence_and_for_its_end_whoever_it_names(world: World) -> None:
+    asked = ask_well(world, "POST", "/api/v2/silences", body(world, createdBy="the-ceo"), caller="token-of-mallory")
+    ask_well(world, "DELETE", f"/api/v2/silence/{asked['silenceID']}", caller="token-of-bob")
+    (saved,), (expired,) = world.log.events("silence_saved"), world.log.events("silence_expired")
+    assert (saved["by"], saved["caller"]) == ("the-ceo", "token-of-mallory")
+    assert (expired["silence"], expired["caller"]) == (asked["silenceID"], "token-of-bob")
+
+
 def test_a_silence_comes_back_as_it_was_posted(world: World) -> None:
     made = post(
         world, regexp("instance", "db-.*"), regexp("env", "dev|test", equal=False), annotations={"ticket": "OPS-1"}

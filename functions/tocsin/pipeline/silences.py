@@ -36,9 +36,12 @@ def save(
     configuration: Configuration,
     firing: Callable[[], Iterable[Mapping[str, str]]],
     *,
+    caller: str = "",
     now: datetime,
 ) -> Change:
     """Make or change a silence; `firing` gives the labels of what fires, should the rule about breadth ask for them.
+
+    Who made it is what the draft says; `caller`, who has shown that they are, stands in the log beside it.
 
     Raises RefusedSilenceError, or ConflictError if the silence never stands still.
     """
@@ -54,12 +57,12 @@ def save(
         except ConflictError:
             world.log.info("silence_changed_meanwhile", silence=change.silence.id)
             continue
-        _report(world, change)
+        _report(world, change, caller)
         return change
     raise ConflictError(f"silence {draft.id} changed {ATTEMPTS} times while it was to be changed")
 
 
-def expire(world: Keeper, silence: SilenceId, *, now: datetime) -> Silence | None:
+def expire(world: Keeper, silence: SilenceId, *, caller: str = "", now: datetime) -> Silence | None:
     """End a silence now, with all of the suppression that it is part of; None where there is none.
 
     Raises ConflictError if one never stands still.
@@ -68,11 +71,11 @@ def expire(world: Keeper, silence: SilenceId, *, now: datetime) -> Silence | Non
     if stored is not None and stored.is_exact and INCIDENT in stored.annotations:
         incident = IncidentId(stored.annotations[INCIDENT])
         for each in suppressing(world.silences.load_silences(now=now), incident, now=now):
-            _expire(world, each.id, now=now)
-    return _expire(world, silence, now=now)
+            _expire(world, each.id, caller, now=now)
+    return _expire(world, silence, caller, now=now)
 
 
-def _expire(world: Keeper, silence: SilenceId, *, now: datetime) -> Silence | None:
+def _expire(world: Keeper, silence: SilenceId, caller: str, *, now: datetime) -> Silence | None:
     for _ in range(ATTEMPTS):
         stored = world.silences.load_silence(silence, now=now)
         if stored is None:
@@ -85,7 +88,7 @@ def _expire(world: Keeper, silence: SilenceId, *, now: datetime) -> Silence | No
         except ConflictError:
             world.log.info("silence_changed_meanwhile", silence=silence)
             continue
-        world.log.info("silence_expired", silence=silence)
+        world.log.info("silence_expired", silence=silence, caller=caller)
         return expired
     raise ConflictError(f"silence {silence} changed {ATTEMPTS} times while it was to be ended")
 
@@ -99,13 +102,14 @@ def _writes(stored: Silence | None, change: Change) -> list[SilenceChange]:
     return writes
 
 
-def _report(world: Keeper, change: Change) -> None:
+def _report(world: Keeper, change: Change, caller: str) -> None:
     silence = change.silence
     world.log.info(
         "silence_saved",
         silence=silence.id,
         change=change.kind.value,
         by=silence.created_by,
+        caller=caller,
         comment=silence.comment,
         replaces=change.expired.id if change.expired else "",
     )

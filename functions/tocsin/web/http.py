@@ -51,6 +51,11 @@ class Request:
     source: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def caller(self) -> str:
+        """The name of who has shown that they are asking; empty where nobody has."""
+        return self.identity.name if self.identity else ""
+
     def last(self, name: str) -> str:
         """Return the last value of a parameter; empty where it is not given."""
         return self.query.get(name, ("",))[-1]

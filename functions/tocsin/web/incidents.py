@@ -61,7 +61,7 @@ def act(verb: Verb) -> Answerer:
         sentence = acted.sentence
         if acted.refusal is None:
             # Who acted is what the body says; who signed the request stands in the log beside it.
-            fields = {"verb": verb.value, "by": order.actor.name, "caller": _caller(request)}
+            fields = {"verb": verb.value, "by": order.actor.name, "caller": request.caller}
             api.desk.log.info("incident_action", incident=acted.incident.id, **fields)
         elif acted.refusal not in _NOTHING_TO_DO[verb]:
             is_asked_wrongly = acted.refusal in _ASKED_WRONGLY
@@ -90,10 +90,6 @@ def _matchers(api: Api, request: Request) -> list[Matcher]:
         raise Refused(400, f"filter: {error}") from None
 
 
-def _caller(request: Request) -> str:
-    return request.identity.name if request.identity else ""
-
-
 def _incident_id(request: Request) -> IncidentId:
     return IncidentId(request.path[4])
 
@@ -106,7 +102,7 @@ def _order(verb: Verb, request: Request, now: datetime) -> Order:
     """Return what is asked for: who acts, by the body or else by the signature of the request, why, until when."""
     known = ["by", "comment", "source", *([_NEEDS[verb]] if verb in _NEEDS else [])]
     values = read_object(request.body, known) if request.body.strip() else {}
-    by = text_of(values, "by", NAME_LENGTH) or _caller(request)
+    by = text_of(values, "by", NAME_LENGTH) or request.caller
     if not by:
         raise Refused(400, "`by` is missing from the body: who acts?")
     return Order(

@@ -79,7 +79,7 @@ def post_swap(api: Api, request: Request, now: datetime) -> Response:
 def delete_override(api: Api, request: Request, now: datetime) -> Response:
     """Take back an override."""
     override_id = request.path[6]
-    removed = oncall.remove(_rota(api), _name(request), override_id, by=_caller(request), now=now)
+    removed = oncall.remove(_rota(api), _name(request), override_id, by=request.caller, now=now)
     if removed is None:
         raise Refused(404, f"there is no override {override_id} of {_name(request)} that was made at run time")
     return Response(200, _override(removed))
@@ -144,14 +144,10 @@ def _refused(request: Request, refusal: Refusal | SwapRefusal) -> Refused:
 
 def _change(values: Mapping[str, Any], request: Request, now: datetime) -> Change:
     """Return who says so, by the body or else by who asks, and why."""
-    by = text_of(values, "by", NAME_LENGTH) or _caller(request)
+    by = text_of(values, "by", NAME_LENGTH) or request.caller
     if not by:
         raise Refused(400, "`by` is missing from the body: who says so?")
-    return Change(by, text_of(values, "comment", COMMENT_LENGTH), now, _caller(request))
-
-
-def _caller(request: Request) -> str:
-    return request.identity.name if request.identity else ""
+    return Change(by, text_of(values, "comment", COMMENT_LENGTH), now, request.caller)
 
 
 def _needed_time(values: Mapping[str, Any], name: str) -> datetime:

@@ -63,7 +63,8 @@ def get_silence(api: Api, request: Request, now: datetime) -> Response:
 
 def delete_silence(api: Api, request: Request, now: datetime) -> Response:
     """End a silence."""
-    return Response(404 if silences.expire(api.keeper, _id_of(request), now=now) is None else 200)
+    ended = silences.expire(api.keeper, _id_of(request), caller=request.caller, now=now)
+    return Response(404 if ended is None else 200)
 
 
 def post_silence(api: Api, request: Request, now: datetime) -> Response:
@@ -77,6 +78,7 @@ def post_silence(api: Api, request: Request, now: datetime) -> Response:
             draft,
             configuration,
             lambda: [alert.labels for alert in list_firing(api.board, configuration, now=now)],
+            caller=request.caller,
             now=now,
         )
     except RefusedSilenceError as error:
