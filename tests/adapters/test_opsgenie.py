@@ -78,6 +78,12 @@ def test_the_settings_fill_every_field() -> None:
     assert_golden_json("opsgenie/settings.json", as_json(calls))
 
 
+@pytest.mark.parametrize(("severity", "priority"), [("critical", "P1"), ("Page", "P1"), ("warning", "P3")])
+def test_the_priority_is_the_severitys(severity: str, priority: str) -> None:
+    (call,) = render(notification(OPSGENIE, alert(labels={"severity": severity})))
+    assert call.body["priority"] == priority
+
+
 def test_a_text_that_fails_says_so_and_what_there_is_to_say() -> None:
     settings = {"message": "{{ .Nothing }", "priority": "{{ nothing }}", "details": {"x": "{{ nothing }}"}}
     calls = render(notification(OPSGENIE, alert(), settings=settings))

@@ -142,6 +142,7 @@ def test_what_is_critical_waits_for_nobody() -> None:
         line.slept.clear()
         line.tell("critical")
         line.tell("Critical")
+        line.tell("page")
         assert line.slept == []
 
 

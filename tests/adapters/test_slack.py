@@ -54,6 +54,11 @@ def test_firing_and_resolved_have_their_own_colours() -> None:
     assert [each["color"] for each in render(grouped(SLACK))["attachments"]] == ["#c92a2a", "#2b8a3e"]
 
 
+def test_what_is_to_page_is_as_red_as_what_is_critical() -> None:
+    given_ = notification(SLACK, alert(labels={"severity": "page"}))
+    assert [each["color"] for each in render(given_)["attachments"]] == ["#c92a2a"]
+
+
 def test_there_is_no_link_without_a_url() -> None:
     assert "<" not in json.dumps(render(bare(SLACK)))
 

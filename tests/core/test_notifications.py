@@ -150,6 +150,8 @@ def test_a_notifications_status(alerts, expected):
     [
         pytest.param(["info", "critical", "warning"], "critical", id="the gravest"),
         pytest.param(["warning", "Error"], "Error", id="capital letters rank alike"),
+        pytest.param(["info", "page", "error"], "page", id="what is to page"),
+        pytest.param(["page", "critical"], "critical", id="what is to page, beside what is critical"),
         pytest.param(["p1", "low"], "low", id="an unknown one ranks last"),
         pytest.param(["p1", "a9"], "a9", id="among unknown ones the first by name, so that it is always the same"),
         pytest.param([], "none", id="no severity at all"),

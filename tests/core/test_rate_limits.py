@@ -28,6 +28,11 @@ def told(severity: str = "warning", **changes: object) -> Notification:
         pytest.param(told(), False, id="a warning"),
         pytest.param(told("critical"), True, id="what is critical"),
         pytest.param(told("Page"), True, id="however it is written"),
+        pytest.param(
+            notification(Kind.SLACK, *(alert(labels={"severity": each}) for each in ("info", "page"))),
+            True,
+            id="what is to page, beside an info",
+        ),
         pytest.param(told(reason=Reason.UPDATE), True, id="a change of what was told already"),
         pytest.param(told(group_key='{}/[tocsin-digest/team]:{since="x"}'), True, id="a digest"),
         pytest.param(told(group_key='{}/[tocsin-canary/team]:{alertname="x"}'), True, id="a canary"),

@@ -210,6 +210,21 @@ def test_a_step_that_was_skipped_before_the_group_heard_of_what_is_critical_is_t
     assert told(world) == [(0, "desk"), (5, "desk"), (5, "boss"), (60, "oncall")]
 
 
+@pytest.mark.parametrize(
+    ("severity", "named"), [("page", "page"), ("page", "Page"), ("Critical", "critical"), ("critical", "CRITICAL")]
+)
+def test_a_step_for_what_is_to_page_is_taken_though_something_slighter_fires_too(severity: str, named: str):
+    steps = (Step(0 * MINUTE, ("desk",)), Step(5 * MINUTE, ("boss",), severities=(named,)))
+    rules = (rule("Page", severity=severity), rule("Info", severity="info"))
+    route = RouteSpec(receiver="team", group_by=("service",), repeat_interval=24 * HOUR)
+    world = World(configuration(*rules, route=route, receivers=PEOPLE, policies=[EscalationPolicy("all", steps)]))
+    world.metric_goes_bad("Info")
+    world.metric_goes_bad("Page")
+    world.advance(hours=1)
+    assert told(world) == [(0, "desk"), (5, "boss")]
+    assert world.incident().severity == severity
+
+
 def test_a_step_for_critical_alerts_is_skipped_while_none_has_joined():
     graver = Step(15 * MINUTE, ("boss",), severities=("critical",))
     world = world_of(EscalationPolicy("all", (Step(0 * MINUTE, ("desk",)), graver)))

@@ -38,6 +38,7 @@ RESPONDERS = 50
 DETAILS_LENGTH = 8_000
 _PRIORITY_OF = {
     "critical": "P1",
+    "page": "P1",
     "error": "P2",
     "high": "P2",
     "warning": "P3",

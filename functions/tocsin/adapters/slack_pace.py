@@ -19,7 +19,7 @@ from ..ports import Paces
 EVERY = timedelta(seconds=1)
 # Of what a delivery may take; whoever is behind that many messages is told with the next that the group says.
 PATIENCE = timedelta(seconds=15)
-CRITICAL = "critical"
+CRITICAL = ("critical", "page")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class SlackPace:
             turn = self.paces.reserve(f"slack {name}", every=EVERY, within=PATIENCE, now=now)
         except StoreError:
             return
-        if notification.severity.lower() == CRITICAL:
+        if notification.severity.lower() in CRITICAL:
             return
         if turn is None:
             message = f"more than {PATIENCE.seconds} messages wait for this channel: this one is tried again"

@@ -111,8 +111,8 @@ def graver(incident: Incident, severity: str, *, since: datetime) -> Incident:
     skipped = (
         position
         for position, step in enumerate(incident.steps[: incident.position])
-        if severity in step.severities
-        and incident.severity not in step.severities
+        if step.is_for(severity)
+        and not step.is_for(incident.severity)
         and incident.due_at(position) >= since
     )
     position = next(skipped, None)
@@ -209,7 +209,7 @@ def _take(incident: Incident, roster: Roster, added: dict[str, int], *, now: dat
 
 def _skipped(step: Step, incident: Incident, roster: Roster, *, now: datetime) -> str:
     """Return why a step is not taken, empty where it is."""
-    if step.severities and incident.severity not in step.severities:
+    if not step.is_for(incident.severity):
         return f"it is for {', '.join(step.severities)}, and this is {incident.severity}"
     known = [name for name in step.during if name in roster.intervals]
     if known and not any(is_within(roster.intervals[name], now) for name in known):

@@ -26,7 +26,7 @@ ALERTS_IN_MESSAGE = 20
 # SNS takes 256 KiB for all protocols' texts together and escapes the quotes of the JSON once more.
 MESSAGE_BYTES = 96 * 1024
 NO_SEVERITY = "none"
-SEVERITIES = ("critical", "error", "high", "warning", "medium", "info", "low")
+SEVERITIES = ("critical", "page", "error", "high", "warning", "medium", "info", "low")
 
 
 class Reason(StrEnum):

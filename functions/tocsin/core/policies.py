@@ -14,7 +14,7 @@ class Step:
     """Who is told when an incident has been open for `after` without an acknowledgement.
 
     It is skipped outside the time intervals `during`, and for other severities than those that it names, where it names
-    any. An important one asks users by their rules for what is important.
+    any, in whatever case. An important one asks users by their rules for what is important.
     """
 
     after: timedelta
@@ -24,6 +24,9 @@ class Step:
     during: tuple[str, ...] = ()
     severities: tuple[str, ...] = ()
     is_important: bool = False
+
+    def is_for(self, severity: str) -> bool:
+        return not self.severities or severity.lower() in {each.lower() for each in self.severities}
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ NAMES_IN_TITLE = 3
 LABELS_IN_TITLE = 6
 _COLOURS = {
     "critical": "#c92a2a",
+    "page": "#c92a2a",
     "error": "#d9480f",
     "high": "#d9480f",
     "warning": "#b86200",
