@@ -66,6 +66,12 @@ PRINTF = [
         ("x", 5, 1, 2.5),
         "%!d(string=x) %!s(int=5) %!t(int=1) %!z(float64=2.5)",
     ),
+    (
+        "what does not fit has its width",
+        "%.2f %4d %5d",
+        (5, 2.5, True),
+        "%!f(int=05) %!d(float64= 2.5) %!d(bool= true)",
+    ),
     ("a float is not an integer", "%d", (3.0,), "%!d(float64=3)"),
     ("arguments that are missing", "%d %s", (1,), "1 %!s(MISSING)"),
     ("arguments that are left", "%d", (1, 2, "x"), "1%!(EXTRA int=2, string=x)"),

@@ -177,7 +177,7 @@ def _parts(value: object) -> tuple[list[tuple[object, object]] | None, str, str]
 
 
 def _bad(value: object, spec: Spec) -> str:
-    return f"%!{spec.verb}({type_name(value)}={sprint_one(value)})"
+    return f"%!{spec.verb}({type_name(value)}={format_value(value, spec._replace(verb='v'))})"
 
 
 def _pad(text: str, spec: Spec) -> str:
