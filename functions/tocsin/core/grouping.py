@@ -53,6 +53,18 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Owed:
+    """Ended alerts that an integration may not have heard of; `since` it has confirmed nothing.
+
+    So many were given up: they ended too long ago, or are too many.
+    """
+
+    alerts: Sequence[Alert]
+    since: datetime
+    given_up: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class GroupState:
     """A group as loaded: its record, its alerts, their cooldowns.
 
@@ -64,7 +76,7 @@ class GroupState:
     alerts: Mapping[Fingerprint, Alert]
     cooldowns: Mapping[Fingerprint, Cooldown] = field(default_factory=dict)
     unconfirmed: Mapping[IntegrationKey, str] = field(default_factory=dict)
-    owed: Mapping[IntegrationKey, Sequence[Alert]] = field(default_factory=dict)
+    owed: Mapping[IntegrationKey, Owed] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

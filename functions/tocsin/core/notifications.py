@@ -109,8 +109,8 @@ class Notification:
     """What one integration is told, frozen: a retry sends these bytes under this id again.
 
     What must not leave is redacted in it, that many values of its alerts. It follows something unconfirmed where the
-    integration may not have heard of what this is about. `acknowledge_url` is a capability: it is put in where it is
-    delivered, and never frozen with it.
+    integration may not have heard of what this is about: nothing has been confirmed since then. `acknowledge_url` is a
+    capability: it is put in where it is delivered, and never frozen with it.
     """
 
     id: str
@@ -134,6 +134,7 @@ class Notification:
     is_compatible: bool = False
     redacted: int = 0
     follows_unconfirmed: bool = False
+    unconfirmed_since: datetime | None = None
     ties: tuple[str, ...] = ()
     acknowledge_url: str = field(default="", repr=False)
 
@@ -167,6 +168,7 @@ def compose(
     is_compatible: bool = False,
     redaction: Redaction | None = None,
     follows_unconfirmed: bool = False,
+    unconfirmed_since: datetime | None = None,
     ties: tuple[str, ...] = (),
     now: datetime,
 ) -> Notification:
@@ -196,6 +198,7 @@ def compose(
         is_compatible=is_compatible,
         redacted=redacted,
         follows_unconfirmed=follows_unconfirmed,
+        unconfirmed_since=unconfirmed_since,
         ties=ties,
     )
 
@@ -265,6 +268,7 @@ def as_json(notification: Notification) -> dict[str, Any]:
         "is_compatible": notification.is_compatible,
         **({"redacted": notification.redacted} if notification.redacted else {}),
         **({"follows_unconfirmed": True} if notification.follows_unconfirmed else {}),
+        **({"unconfirmed_since": format_time(since)} if (since := notification.unconfirmed_since) else {}),
         **({"ties": list(notification.ties)} if notification.ties else {}),
     }
 
@@ -339,6 +343,7 @@ def from_json(data: Mapping[str, Any]) -> Notification:
         is_compatible=bool(data.get("is_compatible", False)),
         redacted=int(data.get("redacted", 0)),
         follows_unconfirmed=bool(data.get("follows_unconfirmed", False)),
+        unconfirmed_since=parse_time(data["unconfirmed_since"]) if data.get("unconfirmed_since") else None,
         ties=tuple(data.get("ties", ())),
     )
 

@@ -262,7 +262,8 @@ def _is_muted(view: View, reason: Reason, firing: frozenset[Fingerprint]) -> boo
 
 def _owed(view: View, integration: Integration, *, known: frozenset[Fingerprint]) -> list[Alert]:
     """Return ended alerts that may have been told to nobody: the group has forgotten them, this is the last word."""
-    return [alert for alert in view.state.owed.get(integration.key, ()) if alert.fingerprint not in known]
+    owed = view.state.owed.get(integration.key)
+    return [alert for alert in owed.alerts if alert.fingerprint not in known] if owed else []
 
 
 def _compose(
@@ -290,6 +291,7 @@ def _compose(
         reason=reason,
         retry_after=view.route.group_interval,
         incident=view.incident.id if view.incident else None,
+    owed = view.state.owed.get(integration.key)
         standing=_standing(view.incident),
         step=step,
         external_url=view.external_url,
@@ -305,6 +307,7 @@ def _compose(
 def _standing(incident: Incident | None) -> Standing | None:
     if incident is None:
         return None
+        unconfirmed_since=owed.since if owed else None,
     return Standing(
         state=incident.state.value,
         owner=incident.owner,

@@ -15,12 +15,12 @@ from .. import ports
 from ..core.alerts import Status
 from ..core.configuration import Configuration
 from ..core.flushing import Surroundings, decide_flush
-from ..core.grouping import Flush, Group, GroupState
+from ..core.grouping import Flush, Group, GroupState, Owed
 from ..core.incidents import SYSTEM, Incident, read_execution_name, resolve
 from ..core.inhibition import Inhibitors
 from ..core.muting import Muters
-from ..core.notifications import alert_from_json, message_json
-from ..core.receivers import Kind
+from ..core.notifications import alert_from_json, message_json, parse_time
+from ..core.receivers import IntegrationKey, Kind
 from ..core.rosters import roster_of
 from ..core.routing import GroupId, Route, find_route
 from ..errors import ConfigUnreachableError, ConflictError
@@ -44,6 +44,9 @@ LEAST_RETRY_AFTER = timedelta(seconds=75)
 MOST_RETRY_AFTER = timedelta(minutes=5)
 # What a rate limit holds back has not been tried: that time does not count.
 RETRIED_FOR = timedelta(hours=24)
+# So many ended alerts at most are taken over from what is not confirmed: a receiver that is dead for good is to cost
+# its group no look.
+MOST_OWED = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def _flush_once(world: Dispatcher, group: GroupId, *, now: datetime) -> Flush | 
     if route is None:
         _forget(world, state, now=now)
         return None
-    kept = _with_owed(world, state if loaded.is_unreachable else _routed_here(state, loaded))
+    kept = _with_owed(world, state if loaded.is_unreachable else _routed_here(state, loaded), now=now)
     incident = _load_incident(world, state.group)
     muters = _load_muters(world, loaded.configuration, now=now)
     roster = roster_of(loaded.configuration)
@@ -102,6 +105,7 @@ def _flush_once(world: Dispatcher, group: GroupId, *, now: datetime) -> Flush | 
     if not _changes_nothing(state.group, flush):
         world.groups.commit(state.group, flush, now=now)
     _report(world, flush, incident)
+    _report_given_up(world, kept, flush)
     return flush
 
 
@@ -143,15 +147,25 @@ def _routed_here(state: GroupState, loaded: LoadedConfiguration) -> GroupState:
     return replace(state, group=replace(state.group, sent=sent), alerts=alerts)
 
 
-def _with_owed(world: Dispatcher, state: GroupState) -> GroupState:
+def _with_owed(world: Dispatcher, state: GroupState, *, now: datetime) -> GroupState:
     """Return the group with the ended alerts of what is not confirmed: what is newer takes its place."""
-    owed = {}
-    for key, notification in state.unconfirmed.items():
-        full = world.groups.load_notification(notification)
-        alerts = [alert_from_json(each) for each in full["alerts"] if each["status"] == Status.RESOLVED] if full else []
-        if alerts:
-            owed[key] = alerts
+    found = {key: world.groups.load_notification(each) for key, each in state.unconfirmed.items()}
+    owed = {key: _owed(world, state, key, full, now=now) for key, full in found.items() if full}
     return replace(state, owed=owed) if owed else state
+
+
+def _owed(world: Dispatcher, state: GroupState, key: IntegrationKey, full: Mapping[str, Any], *, now: datetime) -> Owed:
+    """Return what an integration is still owed of a notification: after a day without any answer, a day's ends."""
+    alerts = [alert_from_json(each) for each in full["alerts"] if each["status"] == Status.RESOLVED]
+    since = parse_time(full.get("unconfirmed_since") or full["created_at"])
+    if now - since >= RETRIED_FOR:
+        entries = world.groups.load_outbox(state.group.identity.id)
+        since = max([since, *(each.held_until for each in entries if each.integration == key and each.held_until)])
+    kept = sorted(alerts, key=lambda alert: alert.ends_at or now)
+    if now - since >= RETRIED_FOR:
+        kept = [alert for alert in kept if now - (alert.ends_at or now) < RETRIED_FOR]
+    kept = kept[-MOST_OWED:]
+    return Owed(kept, since, len(alerts) - len(kept))
 
 
 def _forget(world: Dispatcher, state: GroupState, *, now: datetime) -> None:
@@ -283,6 +297,15 @@ def _give_up(world: Dispatcher, entry: OutboxEntry) -> None:
     world.log.error("notification_given_up", notification=entry.subject, integration=entry.integration)
     world.log.count("NotificationsGivenUp")
     world.groups.confirm(entry)
+
+
+def _report_given_up(world: Dispatcher, state: GroupState, flush: Flush) -> None:
+    for notification in flush.notifications:
+        owed = state.owed.get(notification.key)
+        if owed and owed.given_up:
+            fields = {"notification": notification.id, "integration": notification.key, "alerts": owed.given_up}
+            world.log.error("ends_given_up", since=owed.since.isoformat(), **fields)
+            world.log.count("NotificationsGivenUp")
 
 
 def _report(world: Dispatcher, flush: Flush, incident: Incident | None) -> None:
