@@ -97,7 +97,8 @@ def tell(view: View) -> Telling:
     for integration, step in _audience(view):
         last = group.sent.get(integration.key)
         told = last.firing if last else frozenset()
-        firing, resolved = view.known(told, Status.FIRING), view.known(told, Status.RESOLVED)
+        firing, ended = view.known(told, Status.FIRING), view.known(told, Status.RESOLVED)
+        resolved = frozenset(key for key in ended if not _has_heard_of_end(last, view.state.alerts[key]))
         reason = _reason(view, integration, firing, resolved, step=step)
         if reason in _NOTHING_SENT:
             if reason is not Reason.NONE:
@@ -111,10 +112,10 @@ def tell(view: View) -> Telling:
             reason = Reason.UPDATE
         calls_again = _calls_again(view.incident, integration, last, reason)
         ties = _ties(view, integration, last, calls_again=calls_again)
-        entry = Sent(firing, resolved, at=view.now, seq=seq, step=step or (last.step if last else 0), ties=ties)
+        entry = Sent(firing, ended, at=view.now, seq=seq, step=step or (last.step if last else 0), ties=ties)
         if reason is Reason.UPDATE and last is not None:
             # No page: what was told of alerts, and when, stays as it was.
-            firing, resolved = firing & told, resolved & (told | last.resolved)
+            firing, resolved = firing & told, ended & (told | last.resolved)
             entry = replace(last, seq=seq, ties=ties)
         if view.incident is not None:
             is_told = calls_again or not _says_nothing_of_it(integration, reason)
@@ -125,6 +126,13 @@ def tell(view: View) -> Telling:
             entry = replace(entry, notification_id=notification.id)
         sent[integration.key] = entry
     return Telling(tuple(notifications), sent, withheld, kept, seq if sent else group.seq)
+
+
+def _has_heard_of_end(last: Sent | None, alert: Alert) -> bool:
+    """Say whether an integration was told of just this end: the alert is still there where dropping it failed."""
+    if last is None or alert.ends_at is None or alert.fingerprint in last.firing:
+        return False
+    return alert.fingerprint in last.resolved and alert.ends_at <= last.at
 
 
 def _ties(view: View, integration: Integration, last: Sent | None, *, calls_again: bool) -> tuple[str, ...]:
@@ -283,6 +291,7 @@ def _compose(
     alerts = [view.state.alerts[key] for key in sorted(listed)]
     if integration.send_resolved:
         alerts += _owed(view, integration, known=firing | listed)
+    owed = view.state.owed.get(integration.key)
     return compose(
         view.state.group.identity,
         integration,
@@ -291,7 +300,6 @@ def _compose(
         reason=reason,
         retry_after=view.route.group_interval,
         incident=view.incident.id if view.incident else None,
-    owed = view.state.owed.get(integration.key)
         standing=_standing(view.incident),
         step=step,
         external_url=view.external_url,
@@ -299,6 +307,7 @@ def _compose(
         is_compatible=view.is_compatible,
         redaction=view.redaction,
         follows_unconfirmed=integration.key in view.state.unconfirmed,
+        unconfirmed_since=owed.since if owed else None,
         ties=ties,
         now=view.now,
     )
@@ -307,7 +316,6 @@ def _compose(
 def _standing(incident: Incident | None) -> Standing | None:
     if incident is None:
         return None
-        unconfirmed_since=owed.since if owed else None,
     return Standing(
         state=incident.state.value,
         owner=incident.owner,
