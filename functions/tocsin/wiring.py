@@ -623,8 +623,10 @@ class Application:
         return self.secrets.read(reference, now=now)
 
     def config_text(self) -> str:
-        """Return alertmanager.yml as it is in the source."""
-        return self.source.read().get("alertmanager.yml", b"").decode(errors="replace")
+        """Return alertmanager.yml as it is in the source, without its secrets."""
+        from .config.showing import showable
+
+        return showable(self.source.read().get("alertmanager.yml", b""))
 
 
 def build_api(

@@ -29,8 +29,6 @@ MADE_AT_RUN_TIME = {
 # Patterns of ours in which a repeat stands inside of a repeat, and why they take no time all the same.
 NESTED = {
     "tocsin.config.values._GO_DURATION": "each number ends with a unit",
-    "tocsin.web.redaction._BLOCK": "each line ends with its break",
-    "tocsin.web.redaction._LIST": "quoted texts give nothing back, lines end with their break",
 }
 
 

@@ -1,8 +1,7 @@
-"""alertmanager.yml as it may be shown: whatever could be a secret is `<secret>`, as Alertmanager shows its own.
+"""What a function was given, as it may be shown: whatever could be a secret of a receiver's settings is `<secret>`.
 
-Configuration refers to secrets and holds none; but it can be told to take them in clear.
-
-Source: https://github.com/prometheus/alertmanager/blob/main/config/config.go (Secret, SecretURL)
+Configuration refers to secrets and holds none; but it can be told to take them in clear. How alertmanager.yml itself is
+shown, config/showing.py says.
 """
 
 from __future__ import annotations
@@ -19,18 +18,6 @@ _KEYS = (
     "client_certificate_key",
     *("credentials", "bearer_token", "bot_token", "app_token", "token", "user_key", "routing_key", "service_key"),
     *("api_secret", "secret_key", "access_key", "slack_api_url", "webhook_url", "api_url", "url", "key"),
-)
-_KEY = rf"(?P<before>(?:^|[\s{{,-])[\"']?(?:{'|'.join(_KEYS)})[\"']?[ \t]*:)"
-_BLOCK = re.compile(_KEY + r"[ \t]*[|>][+-]?[0-9]*[ \t]*\n(?P<lines>(?:(?:[ \t]+[^\n]*)?\n)*)", re.MULTILINE)
-_VALUE = re.compile(
-    _KEY + r"[ \t]+(?P<value>\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'|[^\s,{}\[\]#&*!|>][^\n,}]*)", re.MULTILINE
-)
-# The secrets of a header are a list: in brackets, or a line each.
-_SECRETS = r"(?P<before>(?:^|[\s{,])[\"']?secrets[\"']?[ \t]*:)"
-_LIST = re.compile(
-    _SECRETS + r"(?:[ \t]*\[(?:\"(?:[^\"\\]|\\.)*+\"|'(?:[^']|'')*+'|[^\]\"'])*+\]|[ \t]*(?:#[^\n]*)?"
-    r"(?:\n[ \t]*-[ \t]+[^\n]*)+)",
-    re.MULTILINE,
 )
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s\"']+@")
 
@@ -56,10 +43,3 @@ def _holds_secret(name: str, value: Any) -> bool:
     if name == "secrets":
         return isinstance(value, list)
     return isinstance(value, str) and any(re.fullmatch(key, name) for key in _KEYS)
-
-
-def without_secrets(text: str) -> str:
-    """Return the text without the values of keys that hold secrets, and without credentials in URLs."""
-    text = _LIST.sub(rf"\g<before> [{SECRET}]", text)
-    text = _BLOCK.sub(rf"\g<before> {SECRET}\n", text)
-    return _CREDENTIALS.sub(f"{SECRET}@", _VALUE.sub(rf"\g<before> {SECRET}", text))

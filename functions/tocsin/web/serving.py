@@ -38,10 +38,10 @@ class About:
 class Api:
     """What answering works with.
 
-    `compile_pattern` compiles the regular expressions of filters, `config_text` gives alertmanager.yml, `tokens_text`
-    the secret with the tokens (raising SecretError); without it no token is good. `read_secret` gives what a
-    reference of the configuration leads to, raising the same. Without a `limiter` everybody may ask as often as they
-    wish. `seen` counts signed requests, so that none is taken twice; without it they are.
+    `compile_pattern` compiles the regular expressions of filters, `config_text` gives alertmanager.yml without its
+    secrets, `tokens_text` the secret with the tokens (raising SecretError); without it no token is good. `read_secret`
+    gives what a reference of the configuration leads to, raising the same. Without a `limiter` everybody may ask as
+    often as they wish. `seen` counts signed requests, so that none is taken twice; without it they are.
     `receipts` says the same of what PagerDuty tells us, and tries again until it is done. `actions` takes what people
     press in a chat. `rota` is for questions about schedules.
     """
