@@ -237,6 +237,31 @@ class TestApplication:
         assert signed.metrics.sign is not None
         assert isinstance(signed.metrics, Prometheus)
 
+    @pytest.mark.parametrize(
+        ("host", "region"),
+        [
+            ("aps-workspaces.us-east-1.amazonaws.com", "us-east-1"),
+            ("APS-WORKSPACES.us-east-1.amazonaws.com:443", "us-east-1"),
+            ("aps-workspaces-fips.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
+            ("aps-workspaces.ap-southeast-2.api.aws", "ap-southeast-2"),
+            ("aps-workspaces.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+            ("vpce-0a1-2b3.aps-workspaces.us-east-1.vpce.amazonaws.com", "us-east-1"),
+            ("prometheus.example.org", "eu-west-1"),
+            ("aps-workspaces.us-east-1.example.org", "eu-west-1"),
+            ("my-aps-workspaces.us-east-1.amazonaws.com", "eu-west-1"),
+        ],
+    )
+    def test_queries_are_signed_for_the_workspaces_region_and_for_ones_own_elsewhere(
+        self, host: str, region: str, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "example")
+        url = f"https://{host}/workspaces/ws-1"
+        named = {"TOCSIN_PROMETHEUS_URL": url, "AWS_REGION": "eu-west-1"}
+        sign = application(TOCSIN_PROMETHEUS_AUTH="sigv4", **named).metrics.sign
+        assert sign is not None
+        assert f"/{region}/aps/aws4_request" in sign("POST", url, {}, b"")["Authorization"]
+
     def test_links_hold_no_credentials(self):
         evaluator = application(TOCSIN_PROMETHEUS_URL="https://ada:secret@prometheus.example.org/x").evaluator
         assert evaluator.graph_url == "https://prometheus.example.org/x"

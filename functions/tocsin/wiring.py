@@ -38,7 +38,7 @@ from .adapters.dynamodb import (
     Table,
 )
 from .adapters.powertools import PowertoolsLog
-from .adapters.prometheus import Clock, Prometheus, Signer, sigv4, without_credentials
+from .adapters.prometheus import Clock, Prometheus, Signer, region_of, sigv4, without_credentials
 from .adapters.sqs import SqsActions, SqsTicks, SqsTimers
 from .core.redaction import Redaction
 from .errors import DeliveryError, FailureReason, SecretError, SettingsError
@@ -401,9 +401,12 @@ class Application:
         return guarded(urllib3.PoolManager(maxsize=8), self.targets.besides(endpoint))
 
     def _signer(self) -> Signer | None:
+        from .adapters.targets import host_of
+
         if self.settings.get("TOCSIN_PROMETHEUS_AUTH") != "sigv4":
             return None
-        region = self._session.region_name
+        # A workspace may be in another region than the stack is.
+        region = region_of(host_of(self.settings.get("TOCSIN_PROMETHEUS_URL"))) or self._session.region_name
         if not region:
             raise SettingsError(["AWS_REGION is not set (queries are signed for a region)"])
         return sigv4("aps", region, self._session.get_credentials)

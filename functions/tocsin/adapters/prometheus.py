@@ -47,6 +47,10 @@ _CHUNK_BYTES = 256 * 1024
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _SECRET_HEADERS = frozenset({"authorization", "x-amz-security-token"})
 _GARBAGE = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError)
+# Also FIPS, IPv6, China, and from inside of a VPC.
+_AMP_HOST = re.compile(
+    r"(?:^|\.)aps-workspaces(?:-fips)?\.([a-z0-9-]+)\.(?:vpce\.)?(?:amazonaws\.com(?:\.cn)?|api\.aws)\.?$"
+)
 # What may be half a surrogate pair, which nothing can be written with.
 _HALF_A_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -389,6 +393,12 @@ def _cause(error: BaseException, url: str) -> str:
         seen = seen.__cause__ or seen.__context__ or getattr(seen, "reason", None)
     text = str(error).rsplit(": ", 1)[-1]
     return hide(text, url) or type(error).__name__
+
+
+def region_of(host: str) -> str:
+    """Return the region that an AMP workspace's host names; empty where it is another host."""
+    found = _AMP_HOST.search(host.lower())
+    return found[1] if found else ""
 
 
 def sigv4(service: str, region: str, credentials: Callable[[], Any]) -> Signer:
