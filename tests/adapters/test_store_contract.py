@@ -240,6 +240,12 @@ def test_telling_something_older_is_a_conflict_and_changes_nothing(store, by):
     told(store, alert("a", at=NOW + by), alert("b", at=NOW + by))
 
 
+def test_one_alert_is_not_told_twice_at_once(store):
+    with pytest.raises(StoreError):
+        told(store, alert("a"), alert("a", ended=True))
+    assert store.load_group(GROUP.id, now=NOW) is None
+
+
 def test_two_hundred_and_fifty_alerts_are_told_at_once(store):
     alerts = [alert(f"{number:03d}") for number in range(250)]
     assert told(store, *alerts).alerts == by_fingerprint(*alerts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -111,6 +112,29 @@ def test_two_receivers_with_equal_keys_have_two_groups():
     labels = Labels({"alertname": "A"})
     assert identify_group(one, labels).id != identify_group(two, labels).id
     assert len(identify_group(one, labels).id) == 32
+
+
+def test_twins_have_groups_of_their_own_under_one_shown_key():
+    by_day = RouteSpec(receiver="pager", matchers=on("team", "a"), continue_=True, active_time_intervals=("day",))
+    by_night = replace(by_day, active_time_intervals=(), mute_time_intervals=("day",))
+    tree = build_tree(RouteSpec(receiver="root", routes=(by_day, by_night, replace(by_day, receiver="mail"))))
+    labels = Labels({"team": "a"})
+    groups = [identify_group(route, labels) for route in match_routes(tree, labels)]
+    assert [group.key for group in groups] == ['{}/{team="a"}:{}'] * 3
+    assert len({group.id for group in groups}) == 3
+    assert [find_route(tree, group.receiver, group.route_key) for group in groups] == list(tree.routes)
+    alone = build_tree(RouteSpec(receiver="root", routes=(by_day,)))
+    assert identify_group(alone.routes[0], labels) == groups[0], "the first one's group is as it was"
+
+
+def test_twins_may_have_different_parents():
+    child = RouteSpec(receiver="pager", matchers=on("severity", "critical"))
+    parents = (RouteSpec(receiver=name, matchers=on("team", "a"), continue_=True, routes=(child,)) for name in "ab")
+    tree = build_tree(RouteSpec(receiver="root", routes=tuple(parents)))
+    labels = Labels({"team": "a", "severity": "critical"})
+    one, other = (identify_group(route, labels) for route in match_routes(tree, labels))
+    assert one.id != other.id
+    assert find_route(tree, "pager", other.route_key) is tree.routes[1].routes[0]
 
 
 @given(st.dictionaries(st.sampled_from(["team", "severity", "quiet", "x"]), st.sampled_from(["a", "critical", "yes"])))

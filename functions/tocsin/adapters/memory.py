@@ -23,7 +23,7 @@ from ..core.receivers import IntegrationKey, Kind
 from ..core.routing import GroupId, GroupIdentity
 from ..core.rules import RuleKey, Sample
 from ..core.silences import Silence, SilenceId
-from ..errors import ConflictError, QueryError
+from ..errors import ConflictError, QueryError, StoreError
 from ..ports import (
     Claim,
     Delivery,
@@ -107,6 +107,8 @@ class MemoryStore:
         first_flush_at: datetime,
         look_at: datetime | None = None,
     ) -> None:
+        if len({alert.fingerprint for alert in alerts}) < len(alerts):
+            raise StoreError(f"group {identity.id}: one alert is told twice at once")  # as a transaction refuses it
         stored = self.groups.get(identity.id)
         known = stored.alerts if stored else {}
         for alert in alerts:

@@ -218,7 +218,7 @@ def _shown_key(identity: GroupIdentity, labels: Mapping[str, str]) -> str:
     """Return the group's key; where its labels are redacted, with a sign that no other group has."""
     if labels == dict(identity.labels):
         return identity.key
-    return f"{identity.route_key}:{Labels(labels)}#{identity.id[:12]}"
+    return f"{identity.shown_key(Labels(labels))}#{identity.id[:12]}"
 
 
 def highest_severity(alerts: Sequence[Alert]) -> str:

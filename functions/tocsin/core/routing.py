@@ -4,12 +4,17 @@ A child takes from its parent what it does not set itself, except for time inter
 parent's. An alert descends to the deepest routes that match; a route is used itself only if none of its children
 matched. `continue` concerns siblings of the same level only.
 
+Routes of one key and one receiver are twins: by day and by night, say. An alert that takes both is in a group of each,
+and each group keeps its own times; receivers are shown one key, as Alertmanager shows it.
+
 Source: https://github.com/prometheus/alertmanager/blob/main/dispatch/route.go
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -25,6 +30,8 @@ NO_LABELS = Labels()
 DEFAULT_GROUP_WAIT = timedelta(seconds=30)
 DEFAULT_GROUP_INTERVAL = timedelta(minutes=5)
 DEFAULT_REPEAT_INTERVAL = timedelta(hours=4)
+# A route's key ends with its matchers, so nothing else looks like this.
+_TWIN = re.compile(r"(?<=\})#[0-9]+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +54,10 @@ class RouteSpec:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route with everything it inherits; `group_by` is None where all labels are grouped by."""
+    """A route with everything it inherits; `group_by` is None where all labels are grouped by.
+
+    `twin` counts the routes before it in the tree that have its key and its receiver.
+    """
 
     key: str
     receiver: str
@@ -61,11 +71,17 @@ class Route:
     mute_time_intervals: tuple[str, ...] = ()
     active_time_intervals: tuple[str, ...] = ()
     labels: Labels = NO_LABELS
+    twin: int = 0
+
+    @property
+    def own_key(self) -> str:
+        """Return the key by which groups know their route: no other route of this receiver has it."""
+        return f"{self.key}#{self.twin}" if self.twin else self.key
 
 
 @dataclass(frozen=True, slots=True)
 class GroupIdentity:
-    """What makes a group: its receiver and its key (the route's key and the group labels)."""
+    """What makes a group: its receiver, its route's own key, and the group labels."""
 
     receiver: str
     route_key: str
@@ -73,19 +89,30 @@ class GroupIdentity:
 
     @property
     def key(self) -> str:
-        return f"{self.route_key}:{self.labels}"
+        """Return the key as it is shown, which twins share."""
+        return self.shown_key(self.labels)
+
+    def shown_key(self, labels: Labels) -> str:
+        """Return the key as it is shown with other labels than the group's."""
+        return f"{_TWIN.sub('', self.route_key)}:{labels}"
 
     @property
     def id(self) -> GroupId:
         """Return 32 hexadecimal digits; the receiver is part of it, so equal matchers don't share a group."""
-        return GroupId(hashlib.sha256(f"{self.receiver}\0{self.key}".encode()).hexdigest()[:32])
+        return GroupId(hashlib.sha256(f"{self.receiver}\0{self.route_key}:{self.labels}".encode()).hexdigest()[:32])
 
 
 def build_tree(spec: RouteSpec) -> Route:
     """Return the whole tree below a root route, which must name a receiver."""
     if spec.receiver is None:
         raise ValueError("the root route needs a receiver")
-    return _derive(spec, Route(key="", receiver=spec.receiver))
+    return _count_twins(_derive(spec, Route(key="", receiver=spec.receiver)), Counter())
+
+
+def _count_twins(route: Route, seen: Counter[tuple[str, str]]) -> Route:
+    twin = seen[route.receiver, route.key]
+    seen[route.receiver, route.key] += 1
+    return replace(route, twin=twin, routes=tuple(_count_twins(child, seen) for child in route.routes))
 
 
 def _derive(spec: RouteSpec, parent: Route) -> Route:
@@ -147,19 +174,19 @@ def direct_route(root: Route, receiver: str) -> Route:
 def routes_for(root: Route, labels: Mapping[str, str], receivers: Sequence[str] = ()) -> tuple[Route, ...]:
     """Return where an alert goes: straight to the receivers its rule names, else through the tree."""
     if receivers:
-        return tuple(direct_route(root, receiver) for receiver in receivers)
+        return tuple(direct_route(root, receiver) for receiver in dict.fromkeys(receivers))
     return match_routes(root, labels)
 
 
 def find_route(root: Route, receiver: str, key: str) -> Route | None:
-    """Return the route of a group that is stored, or None when the configuration no longer has it."""
+    """Return the route of a group that is stored, by its own key, or None when the configuration no longer has it."""
     names = (receiver, canary_way(receiver), digest_way(receiver))
     direct = (direct_route(root, name) for name in names)
     return next((route for route in direct if route.key == key), None) or _find_below(root, receiver, key)
 
 
 def _find_below(route: Route, receiver: str, key: str) -> Route | None:
-    if (route.receiver, route.key) == (receiver, key):
+    if (route.receiver, route.own_key) == (receiver, key):
         return route
     return next((found for child in route.routes if (found := _find_below(child, receiver, key))), None)
 
@@ -167,4 +194,4 @@ def _find_below(route: Route, receiver: str, key: str) -> Route | None:
 def identify_group(route: Route, labels: Labels) -> GroupIdentity:
     """Return the group that an alert belongs to in a route; a label it lacks is left out of the group's."""
     grouped = labels if route.group_by is None else labels.only(sorted(route.group_by))
-    return GroupIdentity(receiver=route.receiver, route_key=route.key, labels=grouped)
+    return GroupIdentity(receiver=route.receiver, route_key=route.own_key, labels=grouped)

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from ..core.alerts import Alert, Status
 from ..core.configuration import Configuration
 from ..core.grouping import first_flush_at
+from ..core.labels import Fingerprint
 from ..core.policies import EscalationPolicy, is_immediate
 from ..core.routing import GroupIdentity, Route, identify_group, routes_for
 from ..core.sizes import fit_link
@@ -43,14 +44,17 @@ class Part:
 
 
 def place(root: Route, alerts: Iterable[tuple[Alert, Receivers]]) -> Iterator[Placed]:
-    """Yield the groups of alerts, by id; an alert with receivers of its own goes straight to these."""
-    groups: dict[GroupIdentity, tuple[Route, list[Alert]]] = {}
+    """Yield the groups of alerts, by id; an alert with receivers of its own goes straight to these.
+
+    By however many ways an alert comes to a group, it is in it once: as it was given last.
+    """
+    groups: dict[GroupIdentity, tuple[Route, dict[Fingerprint, Alert]]] = {}
     for alert, receivers in alerts:
         for route in routes_for(root, alert.labels, receivers):
-            groups.setdefault(identify_group(route, alert.labels), (route, []))[1].append(alert)
+            groups.setdefault(identify_group(route, alert.labels), (route, {}))[1][alert.fingerprint] = alert
     for identity in sorted(groups, key=lambda each: each.id):
         route, placed = groups[identity]
-        yield Placed(identity, route, tuple(placed))
+        yield Placed(identity, route, tuple(placed.values()))
 
 
 def tell_groups(
