@@ -73,6 +73,50 @@ def test_a_week_with_an_override_and_a_swap_from_beginning_to_end(desk: Shell) -
     assert_golden("cli/oncall.txt", "\n".join(each.all for each in (made, swapped, shown, removed, after)))
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "swapped"),
+    [
+        pytest.param(
+            "2026-06-15",
+            "2026-06-22",
+            [("bob", "06-15 09:00 CEST", "06-22 09:00 CEST"), ("ann", "06-22 09:00 CEST", "06-29 09:00 CEST")],
+            id="handed over on these days",
+        ),
+        pytest.param(
+            "2026-06-16",
+            "2026-06-22",
+            [("bob", "06-15 09:00 CEST", "06-22 09:00 CEST"), ("ann", "06-22 09:00 CEST", "06-29 09:00 CEST")],
+            id="a day in the week",
+        ),
+        pytest.param(
+            "2026-06-15T08:59",
+            "2026-06-22T08:59",
+            [("ann", "06-08 09:00 CEST", "06-15 09:00 CEST"), ("bob", "06-15 09:00 CEST", "06-22 09:00 CEST")],
+            id="a time just before",
+        ),
+        pytest.param(
+            "2026-10-19",
+            "2026-10-26",
+            [("bob", "10-19 09:00 CEST", "10-26 09:00 CET"), ("ann", "10-26 09:00 CET", "11-02 09:00 CET")],
+            id="a week in which clocks change",
+        ),
+        pytest.param(
+            "2026-03-23",
+            "2026-03-30",
+            [("bob", "03-23 09:00 CET", "03-30 09:00 CEST"), ("ann", "03-30 09:00 CEST", "04-06 09:00 CEST")],
+            id="a week that is an hour shorter",
+        ),
+    ],
+)
+def test_a_day_names_the_shift_that_is_handed_over_on_it(
+    desk: Shell, first: str, second: str, swapped: list[tuple[str, str, str]]
+) -> None:
+    ran = oncall(desk, "swap", "primary", first, second, "--by", "ann")
+    assert [line.partition(": ")[2] for line in ran.out.splitlines()] == [
+        f"{user} from Mon 2026-{start} until Mon 2026-{end}" for user, start, end in swapped
+    ]
+
+
 def test_shifts_and_gaps_as_json(desk: Shell) -> None:
     (found,) = json.loads(oncall(desk, "show", "office", "--until", "24h", "-o", "json").out)
     assert [each["user"] for each in found["shifts"]] == ["cy", "cy"]

@@ -1,7 +1,7 @@
 """On-call schedules: who has it when, by hand-made cases and by properties; clocks that change are among both."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.core.oncall import Override, Schedule, SwapRefusal, gaps, shift_at, shifts, swap, who, with_overrides
+from tocsin.core.oncall import (
+    Override,
+    Schedule,
+    SwapRefusal,
+    gaps,
+    moment_of,
+    shift_at,
+    shifts,
+    swap,
+    who,
+    with_overrides,
+)
 from tocsin.core.rotations import WEEK_MINUTES, Layer, Turn, Window
 from tocsin.core.shifts import Shift, Span, between, joined, lay_over, within
 from tocsin.core.wall_clock import instant_of, wall_of
@@ -255,6 +266,33 @@ def test_two_users_swap_their_shifts():
         ("01-12T08:00", "01-26T08:00", "ann"),
         ("01-26T08:00", "02-02T08:00", "bob"),
     ]
+
+
+WEDDING = Override(utc("2026-01-12T19:00"), utc("2026-01-12T22:00"), "cy")
+OFFICE = rotation("ann bob", windows=tuple(Window(day * 1440 + 540, 480) for day in range(5)))
+
+
+@pytest.mark.parametrize(
+    ("layer", "day", "expected"),
+    [
+        pytest.param(rotation("ann bob"), date(2026, 1, 12), "2026-01-12T08:00", id="handed over in the morning"),
+        pytest.param(rotation("ann bob"), date(2026, 1, 13), "2026-01-12T23:00", id="handed over on another day"),
+        pytest.param(rotation("ann bob"), date(2026, 3, 30), "2026-03-30T07:00", id="in summer"),
+        pytest.param(rotation("ann bob"), date(2026, 3, 29), "2026-03-28T23:00", id="the day on which clocks change"),
+        pytest.param(
+            rotation("ann bob", lasts=12 * HOUR, anchor="2026-01-05T00:00"),
+            date(2026, 1, 12),
+            "2026-01-11T23:00",
+            id="at midnight and at noon",
+        ),
+        pytest.param(OFFICE, date(2026, 1, 13), "2026-01-13T08:00", id="nobody has it at midnight"),
+        pytest.param(OFFICE, date(2026, 1, 17), "2026-01-16T23:00", id="nobody has it all day"),
+        pytest.param(rotation("ann bob"), utc("2026-01-12T01:00"), "2026-01-12T01:00", id="an instant"),
+    ],
+)
+def test_which_moment_a_day_is(layer: Layer, day: date, expected: str):
+    primary = Schedule("primary", (layer,), (WEDDING,), BERLIN)
+    assert moment_of(primary, day) == utc(expected)
 
 
 @pytest.mark.parametrize(

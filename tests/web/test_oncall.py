@@ -123,6 +123,13 @@ def test_two_users_take_each_others_shifts(world: World) -> None:
     assert [whose(world, days=days) for days in (0, 4, 6, 11, 13)] == ["bob", "bob", "ann", "ann", "ann"]
 
 
+def test_days_name_the_shifts_that_are_handed_over_on_them(world: World) -> None:
+    swapped = post(world, "/primary/swaps", {"first": "2026-12-02", "second": "2026-12-09", "by": "ann"})
+    assert [each["from"][:10] for each in swapped.value["overrides"]] == ["2026-12-02", "2026-12-09"]
+    refused = post(world, "/primary/swaps", {"first": "9999-12-31", "second": "2026-12-09", "by": "ann"})
+    assert (refused.status, refused.value["message"]) == (400, "`first` is no day that schedules have: 9999-12-31")
+
+
 def override(**changes: str) -> dict[str, str]:
     wanted = {"user": "cy", "from": "2030-01-01T00:00:00Z", "until": "2030-01-02T00:00:00Z"}
     return {**wanted, **changes}

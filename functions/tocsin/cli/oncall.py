@@ -10,7 +10,7 @@ import getpass
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -93,14 +93,8 @@ def swap(arguments: argparse.Namespace, session: Session) -> int:
     """Have the users of two shifts take each other's."""
     desk = choose_desk(arguments, session)
     zone = _zone(_list(desk, arguments.schedule))
-    first, second = (
-        read_moment(text, "TIME", now=session.now, zone=zone) for text in (arguments.first, arguments.second)
-    )
-    body = {
-        "first": format_time(first or session.now),
-        "second": format_time(second or session.now),
-        **_who_and_why(arguments),
-    }
+    first, second = (_moment_or_day(text, session, zone) for text in (arguments.first, arguments.second))
+    body = {"first": first, "second": second, **_who_and_why(arguments)}
     for made in ask(desk, "POST", (*V1, arguments.schedule, "swaps"), body=body)["overrides"]:
         print(_said(made, zone))
     return 0
@@ -144,6 +138,14 @@ def read_moment(text: str | None, option: str, *, now: datetime, zone: tzinfo) -
             f"{option}: expected a time such as 2026-01-05T09:00 or 2026-01-05T08:00:00Z, a day, now, or 8h,"
             f" found {text!r}"
         ) from None
+
+
+def _moment_or_day(text: str, session: Session, zone: tzinfo) -> str:
+    """Return a time as the API has it; a day stays one, for the shift that is handed over on it."""
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        return format_time(read_moment(text, "TIME", now=session.now, zone=zone) or session.now)
 
 
 def _list(desk: Asked, name: str | None, *, at: datetime | None = None) -> list[Shown]:

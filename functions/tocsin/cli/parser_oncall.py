@@ -54,7 +54,7 @@ def _override(parser: argparse.ArgumentParser) -> None:
 
 def _swap(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("schedule", metavar="SCHEDULE")
-    parser.add_argument("first", metavar=_TIME, help="a time in one shift")
+    parser.add_argument("first", metavar=_TIME, help="a time in one shift, or the day on which it is handed over")
     parser.add_argument("second", metavar=_TIME, help="a time in the other one")
     _why(parser)
     parser.set_defaults(run="oncall:swap")

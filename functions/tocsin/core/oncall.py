@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from typing import Protocol
 
 from .shifts import Shift, Span, between, clip, joined, lay_over
+from .wall_clock import instant_of
 
 # How far around an instant a shift is looked for; one that is longer is cut.
 HORIZON = timedelta(days=92)
@@ -116,6 +117,19 @@ def shift_at(schedule: Schedule, at: datetime) -> Shift | None:
     """Return the shift that an aware instant lies in, cut at the horizon; None where nobody is on call."""
     around = shifts(schedule, at - HORIZON, at + HORIZON)
     return next((shift for shift in around if shift.contains(at)), None)
+
+
+def moment_of(schedule: Schedule, moment: date) -> datetime:
+    """Return an aware instant as it is; a day is when a shift is first handed over on it, else when it begins.
+
+    A day is one of the schedule's zone; overrides hand nothing over.
+    """
+    if isinstance(moment, datetime):
+        return moment
+    midnight = datetime.combine(moment, time())
+    begin, end = (instant_of(each, schedule.zone) for each in (midnight, midnight + timedelta(days=1)))
+    found = shifts(replace(schedule, overrides=()), begin - datetime.resolution, end)
+    return next((shift.start for shift in found if shift.start >= begin), begin)
 
 
 class SwapRefusal(StrEnum):

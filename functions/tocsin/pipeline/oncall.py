@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from ..core.configuration import Configuration
-from ..core.oncall import Override, Schedule, SwapRefusal, in_force, swap
+from ..core.oncall import Override, Schedule, SwapRefusal, in_force, moment_of, swap
 from ..ports import Configurations, Log, Overrides
 
 # Who takes over for longer is better put into configuration.
@@ -77,13 +77,16 @@ def override(
 
 
 def swap_shifts(
-    rota: Rota, schedule: str, first_at: datetime, second_at: datetime, change: Change
+    rota: Rota, schedule: str, first: date, second: date, change: Change
 ) -> tuple[Override, ...] | Refusal | SwapRefusal:
-    """Have the users of two shifts, around two instants, take each other's. Raises ConflictError."""
+    """Have the users of two shifts, around two instants or handed over on days, take each other's.
+
+    Raises ConflictError.
+    """
     found = rota.schedules(now=change.at).get(schedule)
     if found is None:
         return Refusal.NO_SCHEDULE
-    pair = swap(found, first_at, second_at)
+    pair = swap(found, moment_of(found, first), moment_of(found, second))
     if isinstance(pair, SwapRefusal):
         return pair
     if any(each.end <= change.at for each in pair):

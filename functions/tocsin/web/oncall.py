@@ -3,14 +3,15 @@
 GET    /api/tocsin/v1/oncall                        every schedule, and who has it; at=
 GET    /api/tocsin/v1/oncall/{name}                 its shifts, gaps and overrides; from=, until= (30 days from now)
 POST   /api/tocsin/v1/oncall/{name}/overrides       {"user": …, "from": …, "until": …, "by": …, "comment": …}
-POST   /api/tocsin/v1/oncall/{name}/swaps           {"first": a time in one shift, "second": …, "by": …, "comment": …}
+POST   /api/tocsin/v1/oncall/{name}/swaps           {"first": a time in one shift, or the day on which it is handed
+                                                      over, "second": …, "by": …, "comment": …}
 DELETE /api/tocsin/v1/oncall/{name}/overrides/{id}  takes back one that was made at run time
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
 from ..core.notifications import format_time, parse_time
@@ -69,8 +70,8 @@ def post_override(api: Api, request: Request, now: datetime) -> Response:
 def post_swap(api: Api, request: Request, now: datetime) -> Response:
     """Have the users of two shifts take each other's."""
     values = read_object(request.body, ("first", "second", "by", "comment"))
-    instants = _needed_time(values, "first"), _needed_time(values, "second")
-    made = oncall.swap_shifts(_rota(api), _name(request), *instants, _change(values, request, now))
+    moments = _time_or_day(values, "first"), _time_or_day(values, "second")
+    made = oncall.swap_shifts(_rota(api), _name(request), *moments, _change(values, request, now))
     if isinstance(made, (Refusal, SwapRefusal)):
         raise _refused(request, made)
     return Response(200, {"overrides": [_override(each) for each in made]})
@@ -154,6 +155,17 @@ def _needed_time(values: Mapping[str, Any], name: str) -> datetime:
     found = _time(needed(values, name, NAME_LENGTH), name)
     assert found is not None
     return found
+
+
+def _time_or_day(values: Mapping[str, Any], name: str) -> date:
+    text = needed(values, name, NAME_LENGTH)
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return _needed_time(values, name)
+    if day.year not in _YEARS:
+        raise Refused(400, f"`{name}` is no day that schedules have: {text[:100]}")
+    return day
 
 
 def _time(text: str, name: str) -> datetime | None:
