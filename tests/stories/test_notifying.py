@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from tests.stories.configurations import MINUTE, configuration, equal, receiver, rule
@@ -22,6 +23,25 @@ def test_an_alert_is_told_once_after_group_wait():
     world.expect_silence()
     world.advance(hours=3)
     world.expect_page("team", Status.FIRING, Reason.FIRST, alerts=["DiskFull/a"], at=TOLD_AT)
+    world.expect_silence()
+
+
+def test_an_external_label_counts_for_routes_where_the_rule_says_so():
+    route = RouteSpec(
+        receiver="team",
+        routes=(RouteSpec(receiver="europe", matchers=(equal("cluster", "eu"),), group_by=("cluster",)),),
+    )
+    labelled = replace(rule("DiskFull"), labels={"cluster": "{{ $externalLabels.cluster }}"})
+    configured = configuration(labelled, rule("Other"), route=route, receivers=[receiver("europe")])
+    world = World(replace(configured, external_labels={"cluster": "eu"}))
+    world.metric_goes_bad("DiskFull")
+    world.metric_goes_bad("Other")
+    world.advance(minutes=3)
+    world.expect_page("team", Status.FIRING, Reason.FIRST, alerts=["Other"])
+    world.expect_page("europe", Status.FIRING, Reason.FIRST, alerts=["DiskFull"])
+    world.metric_recovers("DiskFull")
+    world.advance(minutes=10)
+    world.expect_page("europe", Status.RESOLVED, Reason.ALL_RESOLVED, resolved=["DiskFull"])
     world.expect_silence()
 
 

@@ -3,7 +3,7 @@
 rules               threshold rules (threshold_rules.py)
 cooldown, cooldowns how long an alert that fires again is not told again
 escalation          policies: who is told next when nobody acknowledges (escalation.py)
-external_labels     what templates know as $externalLabels
+external_labels     what templates know as $externalLabels; alerts have them where their rule says so
 redaction           what must not leave: kinds of credentials, patterns, labels by name
 silences            which are too broad: without a label of required_labels, or for more than max_alerts alerts
 heartbeat           where completed ticks, and arrivals of the watchdog, are told (watching.py)
