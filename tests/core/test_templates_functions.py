@@ -121,6 +121,11 @@ PRINTED = [
         "3720.01 -300 0",
     ),
     ("title leaves the rest of a word", """{{ title "hELLO wORLD foo-bar o'neil" }}""", "HELLO WORLD Foo-Bar O'neil"),
+    (
+        "title in alphabets without spaces, and of a letter that has no upper case",
+        """{{ title "主机cpu使用率: 日本a'b ßx การx 한글k ae\u0301b" }}""",
+        "主机Cpu使用率: 日本A'b Ssx การX 한글K Ae\u0301b",
+    ),
     ("case is changed one character for one", '{{ toUpper "straße" }} {{ toLower "ÀÉ" }}', "STRAßE àé"),
     (
         "stripPort",

@@ -7,6 +7,7 @@ import math
 
 import pytest
 
+from tocsin.core.templates.clock import Duration
 from tocsin.core.templates.literals import parse_float, parse_number
 from tocsin.core.templates.printing import format_float
 from tocsin.core.templates.values import StringMap, Struct
@@ -71,6 +72,12 @@ PRINTF = [
         "%.2f %4d %5d",
         (5, 2.5, True),
         "%!f(int=05) %!d(float64= 2.5) %!d(bool= true)",
+    ),
+    (
+        "what does not fit has no text of its own",
+        "%.2f",
+        (Duration(5_400_000_000_000),),
+        "%!f(time.Duration=5400000000000)",
     ),
     ("a float is not an integer", "%d", (3.0,), "%!d(float64=3)"),
     ("arguments that are missing", "%d %s", (1,), "1 %!s(MISSING)"),

@@ -4,9 +4,11 @@ Source: https://github.com/prometheus/prometheus/blob/main/template/template.go,
 https://prometheus.io/docs/prometheus/latest/configuration/template_reference/
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
+from unicodedata import category
 
 from tocsin.core.durations import parse_duration as parse_positive_duration
 from tocsin.core.patterns import Compile
@@ -18,6 +20,10 @@ from tocsin.core.templates.values import ANY, Function, SafeHTML, StringMap, Str
 _SAMPLE = "*template.sample"
 _QUERY_RESULT = "template.queryResult"
 _MID_WORD = frozenset("'’.:·․﹒‧_")
+# Letters each of which is a word: Thai, Lao, Burmese, Khmer, Japanese and Chinese have no spaces between words.
+_WORDS = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
 
 
 class QueryResult(NamedTuple):
@@ -118,13 +124,17 @@ def title(text: str) -> str:
     pieces: list[str] = []
     in_word = False
     for index, character in enumerate(text):
-        if character.isalpha():
-            pieces.append(character if in_word else _one(character.title(), character))
+        pieces.append(character if in_word else character.title())
+        if character.lower() != character.upper():
             in_word = True
-        else:
-            pieces.append(character)
-            in_word = in_word and (character.isdecimal() or _joins(text, index))
+        elif in_word:
+            in_word = not _WORDS.match(character) and (_is_within(character) or _joins(text, index))
     return "".join(pieces)
+
+
+def _is_within(character: str) -> bool:
+    """Report whether a character without case leaves a word as it is: a letter, digit or mark."""
+    return character.isalpha() or character.isdecimal() or category(character).startswith("M")
 
 
 def _joins(text: str, index: int) -> bool:

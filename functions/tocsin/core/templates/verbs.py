@@ -177,7 +177,8 @@ def _parts(value: object) -> tuple[list[tuple[object, object]] | None, str, str]
 
 
 def _bad(value: object, spec: Spec) -> str:
-    return f"%!{spec.verb}({type_name(value)}={format_value(value, spec._replace(verb='v'))})"
+    plain = int(value) if isinstance(value, int) and isinstance(value, Value) else value  # its text is left out here
+    return f"%!{spec.verb}({type_name(value)}={format_value(plain, spec._replace(verb='v'))})"
 
 
 def _pad(text: str, spec: Spec) -> str:
