@@ -618,6 +618,12 @@ def test_mail_is_sent_only_as_the_sender() -> None:
     assert statement["Condition"] == {"StringEquals": {"ses:FromAddress": {"Ref": "EmailFrom"}}}
 
 
+def test_an_alarm_names_as_many_attempts_as_there_are() -> None:
+    words = {3: "three", 4: "four", 5: "five", 6: "six"}
+    said = _of_type("AWS::CloudWatch::Alarm")["ActionDeadLettersAlarm"]["AlarmDescription"]
+    assert f"after {words[clicks.TRIES]} attempts" in said
+
+
 # What asks here has a signature of its own, which the function looks at before anything else.
 OPEN_PATHS = {"/act", "/slack/commands", "/slack/interactions", "/pagerduty/webhook"}
 
