@@ -111,6 +111,13 @@ def ask(**settings: str) -> dict[str, Any]:
     return cast(dict[str, Any], request(given_, Email("s", "<p>h</p>", "t"), default_sender=SENDER))
 
 
+def test_a_senders_name_is_written_as_mail_has_it() -> None:
+    assert ask(to="a@x.org", **{"from": "Alarmzentrale Köln <a@x.org>"})["FromEmailAddress"] == (
+        "=?utf-8?q?Alarmzentrale_K=C3=B6ln?= <a@x.org>"
+    )
+    assert ask(to="a@x.org", **{"from": '"Tocsin, prod" <a@x.org>'})["FromEmailAddress"] == '"Tocsin, prod" <a@x.org>'
+
+
 def test_the_settings_name_the_sender() -> None:
     assert ask(to="a@x.org")["FromEmailAddress"] == SENDER
     assert ask(to="a@x.org", **{"from": "other@x.org"})["FromEmailAddress"] == "other@x.org"

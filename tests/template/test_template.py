@@ -55,6 +55,12 @@ EVERY_RESOURCE = {
     ("EscalationRole", "DeliverLogs"): "log delivery's actions know no resource",
 }
 
+# Statements with a resource that ends in a star, and what narrows it.
+EVERY_RESOURCE_BELOW = {
+    ("ConfigPolicy", "ReadFiles"): "the files of the configuration, whatever their names",
+    ("SendMailPolicy", "SendMail"): "the sender's default configuration set, of whatever name: as the sender only",
+}
+
 # What each role may do beyond its own logs and the shared policies.
 ALLOWED_SERVICES = {
     "EvaluateRole": {"aps", "dynamodb", "logs", "secretsmanager", "sqs"},
@@ -249,6 +255,9 @@ def test_each_parameter_says_what_it_is_and_what_it_takes(name: str) -> None:
         ("EmailOncall", "a@example.org, b@example.org", True),
         ("EmailOncall", "a@example.org b@example.org", False),
         ("EmailFrom", "Tocsin <alerts@example.org>", False),
+        ("EmailSandboxArns", "arn:aws:ses:eu-west-1:123456789012:identity/ann+oncall@example.org", True),
+        ("EmailSandboxArns", "arn:aws:ses:eu-west-1:123456789012:identity/*", False),
+        ("EmailSandboxArns", "ann@example.org", False),
         ("SnsRoleArns", "arn:aws:iam::123456789012:role/team/publish-alerts", True),
         ("SnsRoleArns", "arn:aws:iam::123456789012:role/*", False),
         ("SnsRoleArns", "*", False),
@@ -466,14 +475,14 @@ def test_every_resource_is_named_except_where_aws_knows_none() -> None:
     assert wild == set(EVERY_RESOURCE)
 
 
-def test_a_resource_ends_in_a_star_only_below_the_configuration() -> None:
+def test_a_resource_ends_in_a_star_only_where_something_else_narrows_it() -> None:
     wild = {
         (holder, statement["Sid"])
         for holder, statement in _statements()
         for resource in _as_list(statement["Resource"])
         if "*" in json.dumps(resource) and resource != "*"
     }
-    assert wild == {("ConfigPolicy", "ReadFiles")}
+    assert wild == set(EVERY_RESOURCE_BELOW)
 
 
 def _grants(value: Any) -> Iterator[dict[str, Any]]:
@@ -579,6 +588,7 @@ def test_a_role_does_to_the_table_what_its_function_needs_and_no_more(role: str)
     [
         ("QueryPolicy", "HasWorkspace", {"EvaluateRole"}),
         ("SendMailPolicy", "HasEmailFrom", {"NotifyEmailRole"}),
+        ("SandboxMailPolicy", "HasEmailSandbox", {"NotifyEmailRole"}),
         ("ApiTokensPolicy", "TakesTokens", {"ApiRole"}),
         ("ReadEmailSecretPolicy", "HasEmailSecret", {"NotifyEmailRole"}),
         ("ReadWebhookSecretPolicy", "HasWebhookSecret", {"NotifyWebhookRole"}),
@@ -613,9 +623,13 @@ def test_exactly_the_roles_of_the_parameter_are_assumed() -> None:
 
 
 def test_mail_is_sent_only_as_the_sender() -> None:
-    (statement,) = (statement for holder, statement in _statements() if holder == "SendMailPolicy")
-    assert statement["Action"] == "ses:SendEmail"
-    assert statement["Condition"] == {"StringEquals": {"ses:FromAddress": {"Ref": "EmailFrom"}}}
+    mail = {holder: s for holder, s in _statements() if any(a.startswith("ses:") for a in _as_list(s["Action"]))}
+    assert set(mail) == {"SendMailPolicy", "SandboxMailPolicy"}
+    for statement in mail.values():
+        assert statement["Action"] == "ses:SendEmail"
+        assert statement["Condition"] == {"StringEquals": {"ses:FromAddress": {"Ref": "EmailFrom"}}}
+    sets = [each["Fn::Sub"] for each in mail["SendMailPolicy"]["Resource"] if "configuration-set" in str(each)]
+    assert sets == ["arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:configuration-set/*"]
 
 
 def test_an_alarm_names_as_many_attempts_as_there_are() -> None:

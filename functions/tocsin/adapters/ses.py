@@ -72,7 +72,8 @@ def request(
         raise _not_configured(notification, "`to` holds no address")
     if len(recipients) > RECIPIENTS:
         raise _not_configured(notification, f"`to` holds {len(recipients)} addresses, and SES takes {RECIPIENTS}")
-    if not addresses(sender):
+    senders = addresses(sender)
+    if not senders:
         raise _not_configured(notification, "there is no sender: set `from`, or TOCSIN_EMAIL_FROM")
     own: list[MessageHeaderTypeDef] = [
         {"Name": name, "Value": _header(value)} for name, value in email.headers.items() if _is_free(name)
@@ -81,7 +82,7 @@ def request(
     if email.html:
         parts["Html"] = {"Data": email.html, "Charset": "UTF-8"}
     message: SendEmailRequestTypeDef = {
-        "FromEmailAddress": sender,
+        "FromEmailAddress": senders[0],
         "Destination": {"ToAddresses": recipients},
         "Content": {
             "Simple": {
