@@ -34,7 +34,7 @@ class Law(StrEnum):
     OVER = "nothing is called resolved that nobody has seen recovered: a failed query is no recovery"
     TRUE = "what arrives late is still true: nothing is told as firing that is long over"
     MUTED = "nothing is told of an alert while it is silenced or inhibited, nor of one that was so all its life"
-    TAKEN = "an incident that somebody has taken or snoozed climbs no further and is not repeated, until that ends"
+    TAKEN = "what somebody has taken, snoozed or closed climbs no further and is not repeated, until that ends"
     MEANT = "what somebody does in another place is done to the incident that they saw there, and to no later one"
     NEWS = "a notification says something new, or repeats it no sooner than repeat_interval"
     TOLD = "in the end, all that fires and is not muted has been told to everybody whom it concerns"
@@ -111,10 +111,10 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Situated:
-    """What is open for a group: whom it has to have reached, and whether somebody has acknowledged it."""
+    """An incident of a group: whom it has to have reached, and whether somebody has taken or closed it."""
 
     reached: frozenset[str] = frozenset()
-    is_acknowledged: bool = False
+    is_quiet: bool = False
 
 
 class Model:
@@ -241,7 +241,7 @@ class Model:
                     word = heard.words.get(series)
                     is_told = word is not None and word.status is Status.FIRING
                     _expect(is_told, Law.TOLD, heard.last, f"{integration} does not know of {series}")
-                    is_due = integration in own and not situated.is_acknowledged
+                    is_due = integration in own and not situated.is_quiet
                     is_fresh = heard.last is not None and heard.last.created_at > now - REPEAT - 4 * INTERVAL
                     _expect(is_fresh or not is_due, Law.REPEATED, heard.last, f"{integration}, {series}")
 

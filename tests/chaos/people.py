@@ -33,6 +33,7 @@ class Pagerduty:
 
     world: World
     fate: Fate
+    done: Callable[[], None]
     line: Line = field(init=False)
     acted_at: dict[str, datetime] = field(default_factory=dict)
 
@@ -60,3 +61,4 @@ class Pagerduty:
     def tell(self) -> None:
         """Send what waits, once more where it is not taken."""
         self.there.deliver()
+        self.done()

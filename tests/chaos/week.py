@@ -134,7 +134,7 @@ class Week(World):
         self.bad: dict[Series, list[tuple[datetime, datetime | None]]] = {}
         self.evaluate = self._evaluate  # type: ignore[assignment]
         self.chat = Buttons(self, done=self._sees, fate=self._goes)
-        self.pagerduty = Pagerduty(self, self._goes)
+        self.pagerduty = Pagerduty(self, self._goes, self._sees_what_was_done_there)
         self._armed: list[_Armed] = []
         self._listened = 0
         self._read = 0
@@ -310,7 +310,6 @@ class Week(World):
         """Somebody acknowledges, resolves or notes PagerDuty's newest incident, and PagerDuty tells us."""
         _makes_sense(self.pagerduty.open)
         self.pagerduty.act(how)
-        self._sees_what_was_done_there()
 
     def _sees_what_was_done_there(self) -> None:
         for incident in dict.fromkeys(self.escalations.started):
@@ -395,7 +394,6 @@ class Week(World):
         self.failing.clear()
         self.configure(self.situation.configuration)
         self.pagerduty.tell()
-        self._sees_what_was_done_there()
         self.advance(minutes=LULL / timedelta(minutes=1))
         self.listen()
         firing = {series: self._alert(series) for series in self._firing()}

@@ -11,10 +11,13 @@ import pytest
 
 from tests.stories.configurations import MINUTE, configuration, receiver, rule
 from tests.stories.world import START, World
+from tocsin.adapters.pagerduty import render_all
 from tocsin.adapters.silence_json import silence_as_json
+from tocsin.adapters.texts import Texts
 from tocsin.core.alerts import Status
 from tocsin.core.configuration import Configuration
 from tocsin.core.incidents import Actor, Change, IncidentState, Refusal, Source
+from tocsin.core.matchers import Matcher, MatchType
 from tocsin.core.merging import Posted
 from tocsin.core.notifications import Reason
 from tocsin.core.oncall import Override, Schedule
@@ -537,6 +540,76 @@ def test_who_is_called_by_hand_is_told_also_of_what_is_still_silenced_since_some
     world.act(Verb.ESCALATE, by="ann")
     world.advance(minutes=1)
     assert {(page.receiver, *page.names(Status.FIRING)) for page in world.pages[before:]} >= {("oncall", "Down/a")}
+
+
+def test_what_a_person_has_closed_is_not_repeated_and_its_end_is_told():
+    world = world_of(repeat=20 * MINUTE)
+    world.metric_goes_bad("Down")
+    world.advance(minutes=3, seconds=30)
+    world.act(Verb.RESOLVE, by="ann")
+    world.advance(hours=5)
+    assert told(world) == [(0, "team"), (0, "oncall")]
+    world.metric_recovers("Down")
+    world.advance(minutes=10)
+    assert {(page.receiver, page.notification.reason) for page in world.pages[2:]} == {
+        ("team", Reason.ALL_RESOLVED),
+        ("oncall", Reason.ALL_RESOLVED),
+    }
+
+
+def test_what_is_new_beside_what_a_person_has_closed_opens_another_and_is_repeated():
+    world = world_of(repeat=20 * MINUTE)
+    world.metric_goes_bad("Down", instance="a")
+    world.advance(minutes=3)
+    world.act(Verb.RESOLVE, by="ann")
+    first = world.incident().id
+    world.metric_goes_bad("Down", instance="b")
+    world.advance(minutes=50)
+    assert world.incident().id != first
+    assert Reason.REPEAT in {page.notification.reason for page in world.pages if page.receiver == "team"}
+
+
+def test_what_fires_anew_though_its_group_has_not_seen_its_end_opens_another():
+    world = world_of(repeat=20 * MINUTE)
+    world.metric_goes_bad("Down")
+    world.advance(minutes=7)
+    world.act(Verb.RESOLVE, by="ann")
+    world.metric_recovers("Down")
+    world.advance(minutes=1)
+    world.metric_goes_bad("Down")
+    world.advance(minutes=60)
+    assert world.incident().state is IncidentState.OPEN
+    assert {"oncall", "second", "boss"} <= {page.receiver for page in world.pages[2:]}
+
+
+def test_what_no_policy_takes_is_repeated_though_a_person_has_closed_what_fired_before_it():
+    loaded = configured(rule("Slow", severity="warning"), repeat=20 * MINUTE)
+    route = replace(loaded.root, group_by=frozenset())
+    only = [replace(each, matchers=(Matcher("severity", MatchType.EQUAL, "critical"),)) for each in loaded.policies]
+    world = World(replace(loaded, root=route, policies=tuple(only)))
+    world.metric_goes_bad("Down")
+    world.advance(minutes=7)
+    world.act(Verb.RESOLVE, by="ann")
+    world.metric_goes_bad("Slow")
+    world.metric_recovers("Down")
+    world.advance(hours=1)
+    assert len(world.escalations.started) == 1
+    assert sum(page.notification.reason is Reason.REPEAT for page in world.pages if page.receiver == "team") == 2
+
+
+def test_a_part_that_ends_of_what_a_person_has_closed_calls_nobody_in_pagerduty():
+    world = world_of(steps=(Step(0 * MINUTE, ("boss",)),))
+    for instance in "ab":
+        world.metric_goes_bad("Down", instance=instance)
+    world.advance(minutes=7)
+    world.act(Verb.RESOLVE, by="ann")
+    world.metric_recovers("Down", instance="a")
+    world.advance(hours=1)
+    world.metric_recovers("Down", instance="b")
+    world.advance(hours=1)
+    heard = [page.notification for page in world.heard if page.receiver == "boss"]
+    events = [event["event_action"] for each in heard for event in render_all(each, Texts(each))]
+    assert events == ["trigger", "resolve", "resolve", "resolve"]
 
 
 def test_by_hand_the_next_step_is_taken_now():

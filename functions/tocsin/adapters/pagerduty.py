@@ -80,7 +80,9 @@ def render_all(notification: Notification, texts: Texts) -> list[dict[str, Any]]
     Where another incident takes the place of one that was acknowledged, that is closed after the new one was opened: at
     no time is there none.
     """
-    is_change = notification.reason is Reason.UPDATE
+    # Where a person has closed an incident, that a part of it has ended would open another one there.
+    is_closed = notification.reason is Reason.NEW_RESOLVED and _state(notification) == IncidentState.RESOLVED
+    is_change = notification.reason is Reason.UPDATE or is_closed
     event = render_change(notification) if is_change else render(notification, texts)
     older = [{"event_action": "resolve", "dedup_key": key} for key in pagerduty_contents.older_keys(notification)]
     return [*([event] if event else []), *older]

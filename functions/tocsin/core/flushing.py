@@ -66,7 +66,11 @@ def decide_flush(state: GroupState, incident: Incident | None, around: Surroundi
     if is_hurried:
         group = replace(group, next_flush_at=now)
         state = replace(state, group=group)
-    opened = _opened(state, incident, firing, around, now=now) if firing else None
+    if incident is not None and _is_past(state, incident, firing, now=now):
+        # Where no policy takes what fires now, nothing is open: it is told, and repeated, like anything else.
+        incident, group = None, replace(group, incident=None)
+        state = replace(state, group=group)
+    opened = _opened(state, firing, around, now=now) if firing and incident is None else None
     changed = None if opened or not firing else _changed(state, incident, firing, around, now=now)
     if opened:
         group = _climb_anew(group, around.configuration)
@@ -224,16 +228,21 @@ def _cooldowns(
     return changed
 
 
-def _opened(
-    state: GroupState, incident: Incident | None, firing: list[Fingerprint], around: Surroundings, *, now: datetime
-) -> Incident | None:
-    """Return the incident that opens.
+def _is_past(state: GroupState, incident: Incident, firing: list[Fingerprint], *, now: datetime) -> bool:
+    """Say whether something fires that an incident which is over knows nothing of.
 
-    One does where there is none, where what a person has closed gets company, and where all had ended, untold so far.
+    What a person has closed has got company, or what fired in it has begun anew; or all had ended, untold so far.
     """
-    is_fresh = bool(set(firing) - state.group.told) or state.group.counted == frozenset()
-    if incident is not None and not (incident.is_over and is_fresh):
-        return None
+    if not (incident.is_over and firing):
+        return False
+    if set(firing) - state.group.told or state.group.counted == frozenset():
+        return True
+    over_at = incident.changed_at
+    return over_at is not None and any(over_at < state.alerts[key].starts_at <= now for key in firing)
+
+
+def _opened(state: GroupState, firing: list[Fingerprint], around: Surroundings, *, now: datetime) -> Incident | None:
+    """Return the incident that opens where there is none; None where no policy takes what fires."""
     alerts = [state.alerts[key] for key in firing]
     policy = choose_policy(around.configuration.policies, [alert.labels for alert in alerts])
     if policy is None or is_way(around.route.key):

@@ -59,8 +59,9 @@ class IncidentState(StrEnum):
 
 
 OVER = frozenset({IncidentState.RESOLVED, IncidentState.EXPIRED})
-# Nobody is told again of what fires: somebody has it, or asked for quiet.
-QUIET = frozenset({IncidentState.ACKNOWLEDGED, IncidentState.SNOOZED, IncidentState.SUPPRESSED})
+# Nobody is told again of what fires: somebody has it, asked for quiet, or has closed it. What has expired has ended by
+# itself: nobody asked for quiet, and nothing fires in it.
+QUIET = frozenset({IncidentState.ACKNOWLEDGED, IncidentState.SNOOZED, IncidentState.SUPPRESSED, IncidentState.RESOLVED})
 
 # Somebody has it, and hears of what is new: new alerts are news, also where somebody has asked for quiet.
 HELD = frozenset({IncidentState.ACKNOWLEDGED, IncidentState.SNOOZED})
