@@ -258,6 +258,9 @@ def test_each_parameter_says_what_it_is_and_what_it_takes(name: str) -> None:
         ("EmailSandboxArns", "arn:aws:ses:eu-west-1:123456789012:identity/ann+oncall@example.org", True),
         ("EmailSandboxArns", "arn:aws:ses:eu-west-1:123456789012:identity/*", False),
         ("EmailSandboxArns", "ann@example.org", False),
+        ("OtherKmsKeyArns", "arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000000", True),
+        ("OtherKmsKeyArns", "arn:aws:kms:eu-west-1:123456789012:key/*", False),
+        ("OtherKmsKeyArns", "arn:aws:kms:eu-west-1:123456789012:alias/mine", False),
         ("SnsRoleArns", "arn:aws:iam::123456789012:role/team/publish-alerts", True),
         ("SnsRoleArns", "arn:aws:iam::123456789012:role/*", False),
         ("SnsRoleArns", "*", False),
@@ -606,6 +609,7 @@ def test_a_role_does_to_the_table_what_its_function_needs_and_no_more(role: str)
             {f"{name.removesuffix('Function')}Role" for name in FUNCTIONS},
         ),
         ("KeyPolicy", "HasKey", {f"{name.removesuffix('Function')}Role" for name in FUNCTIONS}),
+        ("OtherKeysPolicy", "HasOtherKeys", {f"{name.removesuffix('Function')}Role" for name in FUNCTIONS}),
     ],
 )
 def test_what_a_parameter_asks_for_is_granted_only_then(policy: str, condition: str, roles: set[str]) -> None:
@@ -620,6 +624,12 @@ def test_exactly_the_roles_of_the_parameter_are_assumed() -> None:
     )
     assert statement["Action"] == "sts:AssumeRole"
     assert statement["Resource"] == {"Ref": "SnsRoleArns"}
+
+
+def test_keys_of_what_exists_already_are_used_to_read_and_to_publish_and_no_others() -> None:
+    (statement,) = (statement for holder, statement in _statements() if holder == "OtherKeysPolicy")
+    assert statement["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert statement["Resource"] == {"Ref": "OtherKmsKeyArns"}
 
 
 def test_mail_is_sent_only_as_the_sender() -> None:
