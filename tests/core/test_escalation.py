@@ -142,6 +142,36 @@ def test_users_are_told_by_their_own_rules_until_somebody_acknowledges():
     assert follow(taken, roster, at=2 * MINUTE) == []
 
 
+def sooner(*, pressed: bool = False) -> list[tuple[int, str]]:
+    """Return who is told where an important step names a user whose later way is still to come."""
+    ways: dict[tuple[str, bool], Methods] = {
+        ("ann", False): ((0 * MINUTE, "user/ann/slack"), (30 * MINUTE, "user/ann/sms")),
+        ("ann", True): ((0 * MINUTE, "user/ann/slack"), (0 * MINUTE, "user/ann/sms")),
+    }
+    roster = Roster(methods=lambda user, important: ways.get((user, important), ()))
+    steps = (Step(0 * MINUTE, users=("ann",)), Step(10 * MINUTE, users=("ann",), is_important=True))
+    incident = replace(OPEN, steps=steps)
+    if not pressed:
+        return follow(incident, roster)
+    begun = ask(incident, 0 * SECOND, roster).after
+    assert begun is not None
+    asked = escalate(begun, by=ADA, now=NOW + 4 * MINUTE)
+    assert isinstance(asked, Incident)
+    return follow(asked, roster, at=4 * MINUTE)
+
+
+def test_a_way_that_is_still_to_come_is_taken_sooner_by_a_step_that_asks_for_it_and_only_then():
+    assert sooner() == [(0, "user/ann/slack"), (10, "user/ann/sms")]
+    assert sooner(pressed=True) == [(4, "user/ann/sms")]
+
+
+def test_a_way_that_comes_sooner_anyway_stays_and_is_not_taken_twice():
+    ways: dict[tuple[str, bool], Methods] = {("ann", False): ((5 * MINUTE, "user/ann/sms"),)}
+    roster = Roster(methods=lambda user, important: ways.get((user, important), ()))
+    steps = (Step(0 * MINUTE, users=("ann",)), Step(MINUTE, users=("ann",)))
+    assert follow(replace(OPEN, steps=steps), roster) == [(5, "user/ann/sms")]
+
+
 def test_who_is_on_call_when_the_step_is_due_is_told():
     shifts = {NOW: "ann", NOW + 5 * MINUTE: "bob"}
     roster = Roster(

@@ -7,7 +7,7 @@ that end let it climb anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -204,7 +204,9 @@ def _take(incident: Incident, roster: Roster, added: dict[str, int], *, now: dat
         incident = replace(incident, said=unstaffed)
     incident = add(incident, Change.STEP, SYSTEM, said, now=now)
     reached = tuple(sorted({*incident.reached, *names}))
-    return replace(incident, pending=(*incident.pending, *pages), reached=reached)
+    # Who was to be told later is told now, and not again.
+    waiting = [page for page in incident.pending if not any(_is_sooner(each, [page]) for each in pages)]
+    return replace(incident, pending=(*waiting, *pages), reached=reached)
 
 
 def _skipped(step: Step, incident: Incident, roster: Roster, *, now: datetime) -> str:
@@ -237,13 +239,19 @@ def _pages(
         pages += [Page(now + after, number, receiver=name) for after, name in methods]
     # Whom an earlier step of this turn has reached is not told twice; nor, at first, whom the group tells by itself.
     told = {*incident.reached, *([incident.receiver] if incident.turn == 0 and incident.floor == 0 else [])}
-    pages = [page for page in pages if page.receiver not in told]
+    pages = [page for page in pages if page.receiver not in told or _is_sooner(page, incident.pending)]
     if not missing:
         return tuple(pages), ""
     fallback = incident.terms.fallback or (incident.receiver,)
     pages += [Page(now, number, receiver=name) for name in fallback]
     said = "; ".join(missing)
     return tuple(pages), f"{said[0].upper()}{said[1:]}: told {', '.join(fallback)} instead"
+
+
+def _is_sooner(page: Page, pending: Iterable[Page]) -> bool:
+    """Say whether a page is for a receiver that is only waiting to be told, and told earlier by it."""
+    waiting = [each.at for each in pending if each.receiver == page.receiver]
+    return bool(waiting) and page.at < min(waiting)
 
 
 def _page(incident: Incident, roster: Roster, added: dict[str, int], *, now: datetime) -> Incident:
