@@ -521,6 +521,7 @@ def test_everything_that_is_known_of_an_incident_comes_back(store):
         position=1,
         turn_at=NOW,
         reached=("oncall",),
+        missed=(1,),
         climb=4,
         orders=("click 1", "pagerduty 01TOCSIN"),
         revived_at=NOW,

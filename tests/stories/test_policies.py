@@ -12,7 +12,8 @@ from tests.stories.configurations import MINUTE, configuration, equal, receiver,
 from tests.stories.world import START, World
 from tocsin.core.alerts import Status
 from tocsin.core.configuration import Configuration
-from tocsin.core.incidents import Change, IncidentState
+from tocsin.core.incidents import Change, IncidentState, Refusal
+from tocsin.core.intervals import TimeInterval, TimeRange
 from tocsin.core.notifications import Reason
 from tocsin.core.policies import EscalationPolicy, Step, Terms
 from tocsin.core.receivers import Kind
@@ -207,7 +208,57 @@ def test_a_step_that_was_skipped_before_the_group_heard_of_what_is_critical_is_t
     world.advance(minutes=4, seconds=30)
     world.metric_goes_bad("Grave")  # fires half a minute before the last step is due, and is told a minute after it
     world.advance(hours=2)
-    assert told(world) == [(0, "desk"), (5, "desk"), (5, "boss"), (60, "oncall")]
+    assert told(world) == [(0, "desk"), (5, "desk"), (5, "boss"), (5, "second"), (60, "oncall")]
+
+
+def test_a_step_that_was_skipped_long_ago_is_taken_when_something_graver_joins_and_nobody_is_told_twice():
+    steps = (Step(0 * MINUTE, ("desk",)), Step(5 * MINUTE, ("boss",), severities=("critical",)))
+    world = world_of(EscalationPolicy("all", (*steps, Step(7 * MINUTE, ("second",)))))
+    world.metric_goes_bad("Warn")
+    world.advance(minutes=20)
+    assert told(world) == [(0, "desk"), (7, "second")]
+    world.metric_goes_bad("Grave")
+    world.advance(hours=3)
+    assert sorted(told(world)[2:]) == [(20, "boss"), (20, "desk"), (20, "second")]
+    assert [page.notification.reason for page in world.pages if page.receiver == "boss"] == [Reason.ESCALATED]
+    assert said(world, Change.STEP) == ["Step 1: desk", "Step 3: second", "Step 2: boss"]
+    world.metric_goes_bad("Grave", instance="b")
+    world.advance(hours=3)
+    assert [name for _, name in told(world)].count("boss") == 2, "of the new alert, and no step again"
+
+
+def test_escalating_by_hand_takes_the_next_step_that_applies_and_says_so_where_there_is_none():
+    steps = (Step(0 * MINUTE, ("desk",)), Step(30 * MINUTE, ("boss",), severities=("critical",)))
+    world = world_of(EscalationPolicy("all", (*steps, Step(5 * HOUR, ("oncall",)))))
+    world.metric_goes_bad("Warn")
+    world.advance(minutes=5)
+    world.act(Verb.ESCALATE, by="ann")
+    world.advance(minutes=1)
+    assert [name for _, name in told(world)] == ["desk", "oncall"]
+    assert said(world, Change.SKIPPED) == ["Step 2 is skipped: it is for critical, and this is warning"]
+    world.act(Verb.ESCALATE, by="ann")  # none is left: they begin again
+    world.advance(minutes=1)
+    assert [name for _, name in told(world)] == ["desk", "oncall", "desk"]
+
+
+def test_escalating_by_hand_where_no_step_applies_is_refused():
+    world = world_of(EscalationPolicy("all", (Step(0 * MINUTE, ("boss",), severities=("critical",)),)))
+    world.metric_goes_bad("Warn")
+    world.advance(minutes=5)
+    acted = world.act(Verb.ESCALATE, by="ann")
+    assert (acted.refusal, acted.sentence) == (Refusal.NO_STEP, "no step of its escalation policy is for it now")
+    assert told(world) == []
+
+
+def test_escalating_by_hand_passes_over_a_step_outside_its_time():
+    steps = (Step(0 * MINUTE, ("desk",)), Step(30 * MINUTE, ("boss",), during=("day",)), Step(HOUR, ("oncall",)))
+    day = {"day": (TimeInterval(times=(TimeRange(12 * 60, 18 * 60),)),)}
+    world = World(replace(configured(EscalationPolicy("all", steps)), time_intervals=day))
+    world.metric_goes_bad("Warn")
+    world.advance(minutes=5)
+    world.act(Verb.ESCALATE, by="ann")
+    world.advance(minutes=1)
+    assert [name for _, name in told(world)] == ["desk", "oncall"]
 
 
 @pytest.mark.parametrize(

@@ -454,7 +454,16 @@ class World:
         store = self._wrap(self.store)
         timers = self._wrap(self.timers)
         return incidents.Desk(
-            store, store, store, store, store, timers, self.log, store, lambda _: self.loaded.configuration.users
+            store,
+            store,
+            store,
+            store,
+            store,
+            timers,
+            self.log,
+            store,
+            lambda _: self.loaded.configuration.users,
+            lambda _: self.loaded.configuration.time_intervals,
         )
 
     def keeper(self) -> silences.Keeper:

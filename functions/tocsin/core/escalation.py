@@ -95,30 +95,27 @@ def decide(incident: Incident | None, roster: Roster, *, climb: int, now: dateti
     elif (reminder_at := _reminder_at(incident)) is not None and reminder_at <= now:
         incident = remind(incident, now=now)
     if incident.state is IncidentState.OPEN:
-        incident = _take_steps(incident, roster, added, now=now)
+        incident = _take_steps(incident, roster, now=now)
     incident = _page(incident, roster, added, now=now)
     changed = incident if incident != before or incident.news else None
     why, until = _next(incident)
     return Decision(Action.WAIT if until else Action.STOP, why, until, changed, added)
 
 
-def graver(incident: Incident, severity: str, *, since: datetime) -> Incident:
-    """Return the incident as grave as an alert that fires since an instant, and that the incident did not know of.
+def graver(incident: Incident, severity: str) -> Incident:
+    """Return the incident as grave as an alert that it did not know of.
 
-    The first step that was skipped meanwhile for being for alerts as grave is next again; a new execution takes it.
+    What was skipped in this turn for being for alerts as grave is taken now, by a new execution.
     """
     after = replace(incident, severity=severity)
-    skipped = (
-        position
-        for position, step in enumerate(incident.steps[: incident.position])
-        if step.is_for(severity)
-        and not step.is_for(incident.severity)
-        and incident.due_at(position) >= since
-    )
-    position = next(skipped, None)
-    if position is None or incident.state is not IncidentState.OPEN:
+    if incident.state is not IncidentState.OPEN or not _made_up(after):
         return after
-    return replace(after, position=position, climb=incident.climb + 1)
+    return replace(after, climb=incident.climb + 1)
+
+
+def _made_up(incident: Incident) -> list[int]:
+    """Return the positions of the steps that were skipped for the incident's severity, and are for what it is now."""
+    return [each for each in incident.missed if incident.steps[each].is_for(incident.severity)]
 
 
 def hastened(incident: Incident, roster: Roster, *, now: datetime) -> Incident:
@@ -152,7 +149,8 @@ def _as_configured(incident: Incident, roster: Roster, *, now: datetime) -> Inci
     if policy is None or (policy.steps, policy.terms) == (incident.steps, incident.terms):
         return incident
     said = f"The policy {policy.name} was changed: its steps ahead count from now on"
-    after = replace(incident, steps=policy.steps, terms=policy.terms)
+    same = [each for each in incident.missed if policy.steps[each : each + 1] == incident.steps[each : each + 1]]
+    after = replace(incident, steps=policy.steps, terms=policy.terms, missed=tuple(same))
     return add(after, Change.POLICY, SYSTEM, said, now=now)
 
 
@@ -169,17 +167,19 @@ def _reminder_at(incident: Incident) -> datetime | None:
     return incident.until - reminder
 
 
-def _take_steps(incident: Incident, roster: Roster, added: dict[str, int], *, now: datetime) -> Incident:
-    """Return the incident with every step taken that is due, turn after turn."""
+def _take_steps(incident: Incident, roster: Roster, *, now: datetime) -> Incident:
+    """Return the incident with every step taken that is due, turn after turn; what was missed comes first."""
+    for position in _made_up(incident):
+        incident = _take(incident, position, roster, now=now)
     while True:
         while incident.position < len(incident.steps) and incident.due_at(incident.position) <= now:
-            incident = _take(incident, roster, added, now=now)
+            incident = _take(incident, incident.position, roster, now=now)
         again_at = _again_at(incident)
         if again_at is None or again_at > now:
             return incident
         said = f"Nobody has acknowledged it: the steps begin again ({incident.turn + 1} of {incident.terms.repeat})"
         incident = add(incident, Change.REPEATED, SYSTEM, said, now=now)
-        incident = replace(incident, turn=incident.turn + 1, position=0, turn_at=again_at, reached=())
+        incident = replace(incident, turn=incident.turn + 1, position=0, turn_at=again_at, reached=(), missed=())
 
 
 def _again_at(incident: Incident) -> datetime | None:
@@ -189,12 +189,13 @@ def _again_at(incident: Incident) -> datetime | None:
     return incident.due_at(len(incident.steps) - 1) + incident.terms.repeat_after
 
 
-def _take(incident: Incident, roster: Roster, added: dict[str, int], *, now: datetime) -> Incident:
-    """Return the incident with its next step taken, or skipped; whom it adds at once is put into `added`."""
-    step, number = incident.steps[incident.position], incident.steps_done + 1
-    name = f"Step {incident.position + 1}"
-    incident = replace(incident, position=incident.position + 1, steps_done=number)
-    if reason := _skipped(step, incident, roster, now=now):
+def _take(incident: Incident, position: int, roster: Roster, *, now: datetime) -> Incident:
+    """Return the incident with a step taken, or skipped."""
+    step, number, name = incident.steps[position], incident.steps_done + 1, f"Step {position + 1}"
+    missed = {*incident.missed} - {position} | ({position} if not step.is_for(incident.severity) else set())
+    next_position = max(incident.position, position + 1)
+    incident = replace(incident, position=next_position, steps_done=number, missed=tuple(sorted(missed)))
+    if reason := skipped(step, incident.severity, roster.intervals, now=now):
         return add(incident, Change.SKIPPED, SYSTEM, f"{name} is skipped: {reason}", now=now)
     pages, unstaffed = _pages(step, incident, roster, number, now=now)
     names = sorted({page.receiver for page in pages})
@@ -209,12 +210,12 @@ def _take(incident: Incident, roster: Roster, added: dict[str, int], *, now: dat
     return replace(incident, pending=(*waiting, *pages), reached=reached)
 
 
-def _skipped(step: Step, incident: Incident, roster: Roster, *, now: datetime) -> str:
+def skipped(step: Step, severity: str, intervals: NamedIntervals, *, now: datetime) -> str:
     """Return why a step is not taken, empty where it is."""
-    if not step.is_for(incident.severity):
-        return f"it is for {', '.join(step.severities)}, and this is {incident.severity}"
-    known = [name for name in step.during if name in roster.intervals]
-    if known and not any(is_within(roster.intervals[name], now) for name in known):
+    if not step.is_for(severity):
+        return f"it is for {', '.join(step.severities)}, and this is {severity}"
+    known = [name for name in step.during if name in intervals]
+    if known and not any(is_within(intervals[name], now) for name in known):
         return f"it is outside {', '.join(step.during)}"
     return ""
 

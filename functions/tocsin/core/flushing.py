@@ -179,10 +179,7 @@ def _changed(
 
 def _as_grave(incident: Incident, joined: list[Alert]) -> Incident:
     severity = gravest([incident.severity, highest_severity(joined)])
-    if severity == incident.severity:
-        return incident
-    since = min(alert.starts_at for alert in joined if highest_severity([alert]) == severity)
-    return graver(incident, severity, since=since)
+    return incident if severity == incident.severity else graver(incident, severity)
 
 
 def _is_silenced(state: GroupState, firing: list[Fingerprint], incident: Incident, *, now: datetime) -> bool:

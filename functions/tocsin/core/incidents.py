@@ -8,7 +8,7 @@ says why.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -128,8 +128,9 @@ class Incident:
     """What is open for a group.
 
     `steps_done` counts the steps that were taken or skipped since it opened; `position` says how many of those of the
-    present turn, `turn` which repetition it is, `turn_at` when it began and `reached` whom it has told; what was
-    reached by steps up to `floor` belongs to a climb that is over. Whom `direct` reached is told though somebody has
+    present turn, `turn` which repetition it is, `turn_at` when it began, `reached` whom it has told, or is to, and
+    `missed` which steps it has skipped for the incident's severity; what was reached by steps up to `floor` belongs to
+    a climb that is over. Whom `direct` reached is told though somebody has
     it. `climb` numbers the state machine's executions: one with an older number stops; `revived_at` is when one was
     last started because none had asked in time. `until` is when an acknowledgement, a snooze or a suppression ends.
     `standing` counts the changes that are shown to those who follow it: the one numbered `state_number`, by `state_by`,
@@ -158,6 +159,7 @@ class Incident:
     position: int = 0
     turn_at: datetime | None = None
     reached: tuple[str, ...] = ()
+    missed: tuple[int, ...] = ()
     climb: int = 0
     pending: tuple[Page, ...] = ()
     counts: Counts = NOTHING_COUNTED
@@ -223,6 +225,7 @@ class Refusal(StrEnum):
     NO_TIME = "the time is not in the future"
     NO_USER = "there is no such user"
     NO_WAY = "that user cannot be told: they have no way that works"
+    NO_STEP = "no step of its escalation policy is for it now"
     NO_COMMENT = "there is nothing in the note"
 
 
@@ -271,8 +274,19 @@ def suppress(incident: Incident, *, by: Actor, until: datetime, comment: str = "
     return _quiet(incident, IncidentState.SUPPRESSED, Change.SUPPRESSED, by, until, comment, now=now)
 
 
-def escalate(incident: Incident, *, by: Actor, comment: str = "", now: datetime) -> Incident | Refusal:
-    """Return the incident with its next step due now; where every step was taken, the first is next.
+def _is_any(step: Step) -> bool:
+    return True
+
+
+def escalate(
+    incident: Incident,
+    *,
+    by: Actor,
+    comment: str = "",
+    applies: Callable[[Step], bool] = _is_any,
+    now: datetime,
+) -> Incident | Refusal:
+    """Return the incident with the next step that applies due now; where none is left, they begin again with the first.
 
     What suppresses it has to end with that, by the caller.
     """
@@ -281,11 +295,17 @@ def escalate(incident: Incident, *, by: Actor, comment: str = "", now: datetime)
     said = _phrase("Escalated", by)
     if incident.said in (said, said + _HEARD_AGAIN) and incident.changed_at and now < incident.changed_at + _MOMENT:
         return Refusal.AGAIN
+    applicable = [position for position, step in enumerate(incident.steps) if applies(step)]
+    if not applicable:
+        return Refusal.NO_STEP
     after = _change(incident, Change.ESCALATED, by, "Escalated", comment, _unsilenced(incident), now=now)
-    if after.position < len(after.steps):
-        after = replace(after, turn_at=now - after.steps[after.position].after)
-        return _in_state(replace(after, owner="", until=None, climb=after.climb + 1), IncidentState.OPEN)
-    return _climb_anew(after, now=now)
+    ahead = [position for position in applicable if position >= after.position]
+    if not ahead:
+        anew = _climb_anew(after, now=now)
+        return replace(anew, turn_at=now - anew.steps[applicable[0]].after) if applicable[0] else anew
+    # Those before it are skipped then.
+    after = replace(after, turn_at=now - after.steps[ahead[0]].after)
+    return _in_state(replace(after, owner="", until=None, climb=after.climb + 1), IncidentState.OPEN)
 
 
 def reassign(incident: Incident, *, by: Actor, to: str, comment: str = "", now: datetime) -> Incident | Refusal:
@@ -433,6 +453,7 @@ def _climb_anew(incident: Incident, *, now: datetime) -> Incident:
         position=0,
         turn_at=now,
         reached=(),
+        missed=(),
         pending=(),
         climb=incident.climb + 1,
     )

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from ..core.alerts import Alert, Status
+from ..core.escalation import skipped
 from ..core.grouping import GroupState
 from ..core.incidents import (
     Actor,
@@ -31,6 +32,7 @@ from ..core.incidents import (
     snooze,
     suppress,
 )
+from ..core.intervals import NamedIntervals
 from ..core.labels import Fingerprint
 from ..core.matchers import Matcher, matches_all
 from ..core.notifications import format_time
@@ -60,9 +62,13 @@ def _no_users(now: datetime) -> Mapping[str, User]:
     return {}
 
 
+def _no_intervals(now: datetime) -> NamedIntervals:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What people's questions and actions work with; `users` gives those that there are by name."""
+    """What people's questions and actions work with; `users` and `intervals` give those that there are by name."""
 
     rules: Rules
     groups: Groups
@@ -73,6 +79,7 @@ class Desk:
     log: Log
     ingested: Ingested | None = None
     users: Callable[[datetime], Mapping[str, User]] = _no_users
+    intervals: Callable[[datetime], NamedIntervals] = _no_intervals
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +269,14 @@ def _decide(desk: Desk, incident: Incident, order: Order, *, now: datetime) -> I
         case Verb.SUPPRESS:
             return suppress(incident, by=by, until=until, comment=comment, now=now)
         case Verb.ESCALATE:
-            return escalate(incident, by=by, comment=comment, now=now)
+            intervals = desk.intervals(now)
+            return escalate(
+                incident,
+                by=by,
+                comment=comment,
+                applies=lambda step: not skipped(step, incident.severity, intervals, now=now),
+                now=now,
+            )
         case Verb.REASSIGN:
             user = desk.users(now).get(order.to)
             if user is None:

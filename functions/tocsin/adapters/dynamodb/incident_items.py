@@ -108,6 +108,7 @@ def _more(incident: Incident) -> dict[str, Any]:
         "position": incident.position,
         "turn_at": _text(incident.turn_at),
         "reached": list(incident.reached),
+        "missed": list(incident.missed),
         "climb": incident.climb,
         "pending": [{**asdict(page), "at": format_time(page.at)} for page in incident.pending],
         "counts": {
@@ -154,6 +155,7 @@ def incident_from(item: Item) -> Incident:
         position=more["position"],
         turn_at=_time(more.get("turn_at")),
         reached=tuple(more.get("reached", ())),
+        missed=tuple(more.get("missed", ())),
         climb=more.get("climb", 0),
         pending=tuple(Page(**{**page, "at": parse_time(page["at"])}) for page in more.get("pending", ())),
         counts=Counts(
