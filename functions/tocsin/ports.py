@@ -137,8 +137,15 @@ class Groups(Protocol):
 
     def load_group(self, group: GroupId, *, now: datetime) -> GroupState | None: ...
 
-    def commit(self, before: Group, flush: Flush, *, now: datetime) -> None:
-        """Write a flush and its outbox in one transaction. Raises ConflictError if the group changed meanwhile."""
+    def commit(self, before: Group, flush: Flush, *, now: datetime) -> Sequence[Alert]:
+        """Write a flush and its outbox in one transaction. Raises ConflictError if the group changed meanwhile.
+
+        Returns those of the dropped alerts that found no room in it: they are to be dropped once all is told.
+        """
+        ...
+
+    def drop(self, group: GroupId, alerts: Sequence[Alert], *, now: datetime) -> None:
+        """Drop alerts of which a flush that is committed has told the end; one that was told anew meanwhile stays."""
         ...
 
     def load_outbox(self, group: GroupId) -> Sequence[OutboxEntry]:

@@ -311,7 +311,8 @@ def test_an_incident_that_changed_meanwhile_keeps_the_flush_from_being_committed
 def test_a_hundred_and_fifty_resolved_alerts_are_dropped(store):
     ended = [alert(f"{number:03d}", ended=True) for number in range(150)]
     before = told(store, *ended, alert("fires")).group
-    store.commit(before, Flush(group=before, dropped=tuple(ended)), now=NOW)
+    left = store.commit(before, Flush(group=before, dropped=tuple(ended)), now=NOW)
+    store.drop(GROUP.id, left, now=NOW)
     assert loaded(store).alerts == by_fingerprint(alert("fires"))
 
 
@@ -319,7 +320,8 @@ def test_a_hundred_and_fifty_resolved_alerts_are_dropped(store):
 def test_an_older_word_does_not_bring_back_what_was_told_to_be_over_and_dropped(store, count):
     ended = [alert(f"{number:03d}", at=NOW + SECOND, ended=True) for number in range(count)]
     before = told(store, *ended).group
-    store.commit(before, Flush(group=before, dropped=tuple(ended)), now=NOW + MINUTE)
+    left = store.commit(before, Flush(group=before, dropped=tuple(ended)), now=NOW + MINUTE)
+    store.drop(GROUP.id, left, now=NOW + MINUTE)
     for each in (alert("000"), alert(f"{count - 1:03d}")):
         with pytest.raises(ConflictError):
             store.tell(GROUP, [each], first_flush_at=NOW)
@@ -328,11 +330,74 @@ def test_an_older_word_does_not_bring_back_what_was_told_to_be_over_and_dropped(
     assert told(store, again).alerts == by_fingerprint(again)
 
 
-def test_a_hundred_and_fifty_cooldowns_are_kept(store):
+def test_what_was_told_anew_is_not_dropped_and_keeps_nothing_beside_it_from_being_dropped(store):
+    ended = [alert(f"{number:03d}", ended=True) for number in range(150)]
+    told(store, *ended)
+    again = alert("007", at=NOW + SECOND)
+    told(store, again)
+    store.drop(GROUP.id, ended, now=NOW + MINUTE)
+    assert loaded(store).alerts == by_fingerprint(again)
+
+
+def test_six_thousand_cooldowns_are_kept_and_the_newest_of_each_holds(store):
     before = told(store).group
-    cooldowns = {Fingerprint(f"{number:016x}"): Cooldown(NOW, NOW + MINUTE) for number in range(150)}
+    cooldowns = {Fingerprint(f"{number:016x}"): Cooldown(NOW, NOW + MINUTE) for number in range(6000)}
     store.commit(before, Flush(group=before, cooldowns=cooldowns), now=NOW)
     assert loaded(store).cooldowns == cooldowns
+    newer = {
+        Fingerprint(f"{7:016x}"): Cooldown(NOW, NOW + MINUTE, held=1, held_starts_at=NOW + SECOND),
+        Fingerprint(f"{5500:016x}"): Cooldown(NOW + SECOND, NOW + 3 * MINUTE),
+    }
+    store.commit(loaded(store).group, Flush(group=before, cooldowns=newer), now=NOW)
+    assert loaded(store).cooldowns == cooldowns | newer
+    assert loaded(store, NOW + 2 * MINUTE).cooldowns == {
+        key: each for key, each in newer.items() if each.until > NOW + 2 * MINUTE
+    }
+
+
+def test_cooldowns_that_an_older_version_wrote_hold(table):
+    told(table)
+    item = {
+        "pk": f"group#{GROUP.id}",
+        "sk": f"cooldown#{alert().fingerprint}",
+        "starts_at": NOW.isoformat(),
+        "until": (NOW + MINUTE).isoformat(),
+        "held": 2,
+        "held_starts_at": (NOW + SECOND).isoformat(),
+        "expires_at": int((NOW + MINUTE).timestamp()),
+    }
+    table.table.put(item)
+    assert loaded(table).cooldowns == {alert().fingerprint: Cooldown(NOW, NOW + MINUTE, 2, NOW + SECOND)}
+    newer = {alert().fingerprint: Cooldown(NOW + SECOND, NOW + 2 * MINUTE)}
+    before = loaded(table).group
+    table.commit(before, Flush(group=before, cooldowns=newer), now=NOW)
+    assert loaded(table).cooldowns == newer
+
+
+def test_the_first_page_of_ten_thousand_alerts_waits_for_a_few_requests(table):
+    before = told(table).group
+    many = [alert(f"{number:05d}") for number in range(10_000)]
+    cooldowns = {each.fingerprint: Cooldown(NOW, NOW + MINUTE) for each in many}
+    told_of = Sent(frozenset(cooldowns), frozenset(), NOW, 1, "id")
+    after = replace(before, seq=1, sent={SLACK.key: told_of})
+    with counted_calls(table.client) as calls:
+        flush = Flush(group=after, notifications=(notification(*many),), cooldowns=cooldowns)
+        assert table.commit(before, flush, now=NOW) == ()
+    assert calls == {"TransactWriteItems": 1}
+    assert loaded(table).cooldowns == cooldowns
+
+
+def test_ended_alerts_are_dropped_a_hundred_at_a_time_once_all_is_told(table):
+    ended = tuple(alert(f"{number:04d}", ended=True) for number in range(250))
+    before = told(table, *ended).group
+    with counted_calls(table.client) as calls:
+        left = table.commit(before, Flush(group=before, dropped=ended), now=NOW)
+    assert calls == {"TransactWriteItems": 1}
+    with counted_calls(table.client) as calls:
+        table.drop(GROUP.id, left, now=NOW)
+    assert len(left) > 100
+    assert calls == {"TransactWriteItems": 2}
+    assert loaded(table).alerts == {}
 
 
 def test_a_cooldown_ends_on_time_whether_or_not_its_item_is_gone(store):

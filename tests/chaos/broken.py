@@ -58,11 +58,11 @@ class Unconditional(MemoryStore):
         stored = self.incidents.get(incident.id)
         super().save_incident(replace(incident, version=stored.version if stored else 0), now=now)
 
-    def commit(self, before: Group, flush: Flush, *, now: datetime) -> None:
+    def commit(self, before: Group, flush: Flush, *, now: datetime) -> Sequence[Alert]:
         stored = self.groups[before.identity.id]
         current = replace(before, version=stored.group.version)
         there = tuple(each for each in flush.dropped if stored.alerts.get(each.fingerprint) == each)
-        super().commit(current, replace(flush, dropped=there, opened=None, closed=None), now=now)
+        return super().commit(current, replace(flush, dropped=there, opened=None, closed=None), now=now)
 
 
 # Law 5
@@ -112,11 +112,11 @@ class ToldFirst(MemoryStore):
         super().__init__()
         self._world = world
 
-    def commit(self, before: Group, flush: Flush, *, now: datetime) -> None:
+    def commit(self, before: Group, flush: Flush, *, now: datetime) -> Sequence[Alert]:
         topic = self._world._wrap(self._world.topic)
         for notification in flush.notifications:
             topic.publish(message_json(as_json(notification)))
-        super().commit(before, flush, now=now)
+        return super().commit(before, flush, now=now)
 
 
 class OutboxAfterwards(MemoryStore):
@@ -130,11 +130,12 @@ class OutboxAfterwards(MemoryStore):
         self._pending.clear()  # another invocation knows nothing of this one's
         return super().load_group(group, now=now)
 
-    def commit(self, before: Group, flush: Flush, *, now: datetime) -> None:
-        super().commit(before, flush, now=now)
+    def commit(self, before: Group, flush: Flush, *, now: datetime) -> Sequence[Alert]:
+        left = super().commit(before, flush, now=now)
         outbox = self.groups[before.identity.id].outbox
         new = [key for key, entry in outbox.items() if entry.decided_at == now and not entry.is_published]
         self._pending += [outbox.pop(key) for key in new]
+        return left
 
     def load_outbox(self, group: GroupId) -> Sequence[OutboxEntry]:
         outbox = self.groups[group].outbox if group in self.groups else {}

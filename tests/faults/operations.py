@@ -115,6 +115,10 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "load_group": Operation(lambda store, _: store.load_group(GROUP.id, now=NOW), told),
     "commit": Operation(_flush, lambda store: told(store, alert("a"), alert("b", ended=True)).group),
+    "drop, of a group": Operation(
+        lambda store, _: store.drop(GROUP.id, [alert("b", ended=True)], now=NOW),
+        lambda store: told(store, alert("a"), alert("b", ended=True)),
+    ),
     "load_outbox": Operation(lambda store, _: store.load_outbox(GROUP.id), _published),
     "load_notification": Operation(lambda store, entry: store.load_notification(entry.subject), _published),
     "mark_published": Operation(lambda store, entry: store.mark_published(entry, retry_at=NOW + MINUTE), _published),

@@ -14,7 +14,8 @@ from tocsin.adapters.memory import MemoryStore
 from tocsin.core.alerts import Alert, Status
 from tocsin.core.grouping import Flush, Group
 from tocsin.core.notifications import Reason
-from tocsin.core.routing import RouteSpec
+from tocsin.core.routing import GroupId, RouteSpec
+from tocsin.ports import OutboxEntry
 
 
 class DropsNothing(MemoryStore):
@@ -23,6 +24,26 @@ class DropsNothing(MemoryStore):
     def commit(self, before: Group, flush: Flush, *, now: datetime) -> Sequence[Alert]:
         super().commit(before, replace(flush, dropped=()), now=now)
         return ()
+
+
+class DropsLater(MemoryStore):
+    """Has room for nothing but the flush itself, and notes when the rest is done."""
+
+    def __init__(self, done: list[str]) -> None:
+        super().__init__()
+        self._done = done
+
+    def commit(self, before: Group, flush: Flush, *, now: datetime) -> Sequence[Alert]:
+        super().commit(before, replace(flush, dropped=()), now=now)
+        return flush.dropped
+
+    def mark_published(self, entry: OutboxEntry, *, retry_at: datetime) -> bool:
+        self._done.append("published")
+        return super().mark_published(entry, retry_at=retry_at)
+
+    def drop(self, group: GroupId, alerts: Sequence[Alert], *, now: datetime) -> None:
+        self._done += [f"dropped {alert.name}" for alert in alerts]
+        super().drop(group, alerts, now=now)
 
 
 def world_with(*names: str) -> World:
@@ -67,6 +88,20 @@ def test_what_was_left_in_a_group_that_goes_on_is_not_told_again() -> None:
     world.advance(minutes=10)
     world.expect_page("team", Status.RESOLVED, Reason.ALL_RESOLVED, resolved=["B"])
     world.expect_silence()
+
+
+def test_an_end_is_told_before_the_rest_of_its_alerts_is_dropped() -> None:
+    done: list[str] = []
+    world = World(configuration(rule("A")), store=DropsLater(done))
+    world.metric_goes_bad("A")
+    world.advance(minutes=3)
+    world.metric_recovers("A")
+    done.clear()
+    world.advance(minutes=10)
+    assert [each for each in done if each != "published"] == ["dropped A"]
+    assert done[0] == "published"
+    (group,) = world.store.groups.values()
+    assert group.alerts == {}
 
 
 def test_what_was_left_is_told_to_whoever_may_not_have_heard_of_it() -> None:

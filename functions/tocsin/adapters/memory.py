@@ -139,7 +139,7 @@ class MemoryStore:
         }
         return GroupState(stored.group, dict(stored.alerts), cooldowns, unconfirmed)
 
-    def commit(self, before: Group, flush: Flush, *, now: datetime) -> None:
+    def commit(self, before: Group, flush: Flush, *, now: datetime) -> Sequence[Alert]:
         stored = self.groups[before.identity.id]
         _expect(stored.group.version, before.version, f"group {before.identity.id}")
         for incident in flush.incidents:
@@ -151,9 +151,7 @@ class MemoryStore:
         stored.group = replace(flush.group, version=before.version + 1)
         stored.cooldowns.update(flush.cooldowns)
         self.dropped = {key: each for key, each in self.dropped.items() if each[1] > now}
-        for alert in flush.dropped:
-            del stored.alerts[alert.fingerprint]
-            self.dropped[before.identity.id, alert.fingerprint] = (alert.updated_at, now + DROPPED_FOR)
+        self.drop(before.identity.id, flush.dropped, now=now)
         for notification in flush.notifications:
             self.notifications[notification.id] = encode(as_json(notification))
             entry = _outbox_entry(before.identity.id, notification, now=now)
@@ -162,6 +160,14 @@ class MemoryStore:
             self._put_incident(incident)
         if flush.climbing is not None:
             self._put_start(flush.climbing, seq=flush.group.seq, now=now)
+        return ()
+
+    def drop(self, group: GroupId, alerts: Sequence[Alert], *, now: datetime) -> None:
+        known = self.groups[group].alerts
+        for alert in alerts:
+            if known.get(alert.fingerprint) == alert:
+                del known[alert.fingerprint]
+                self.dropped[group, alert.fingerprint] = (alert.updated_at, now + DROPPED_FOR)
 
     def load_outbox(self, group: GroupId) -> Sequence[OutboxEntry]:
         stored = self.groups.get(group)

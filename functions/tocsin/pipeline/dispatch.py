@@ -6,13 +6,13 @@ leaves a timer that finds nothing, or an outbox that the next look sends with th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from .. import ports
-from ..core.alerts import Status
+from ..core.alerts import Alert, Status
 from ..core.configuration import Configuration
 from ..core.flushing import Surroundings, decide_flush
 from ..core.grouping import Flush, Group, GroupState, Owed
@@ -70,12 +70,17 @@ def run(world: Dispatcher, group: GroupId, *, at: datetime, now: datetime) -> Fl
     if at > now:
         world.timers.announce(group, at=at, now=now)  # longer than one delay can be: hop
         return None
-    flush = _flush(world, group, now=now)
-    _send_outbox(world, group, now=now)
+    flush, left = _flush(world, group, now=now)
+    try:
+        _send_outbox(world, group, now=now)
+    finally:
+        if left:
+            world.groups.drop(group, left, now=now)
     return flush
 
 
-def _flush(world: Dispatcher, group: GroupId, *, now: datetime) -> Flush | None:
+def _flush(world: Dispatcher, group: GroupId, *, now: datetime) -> tuple[Flush | None, Sequence[Alert]]:
+    """Decide and commit; returns what was decided, and the ended alerts that are still to be dropped."""
     for _ in range(ATTEMPTS):
         try:
             return _flush_once(world, group, now=now)
@@ -84,14 +89,13 @@ def _flush(world: Dispatcher, group: GroupId, *, now: datetime) -> Flush | None:
     raise ConflictError(f"group {group} changed {ATTEMPTS} times while it was looked at")
 
 
-def _flush_once(world: Dispatcher, group: GroupId, *, now: datetime) -> Flush | None:
+def _flush_once(world: Dispatcher, group: GroupId, *, now: datetime) -> tuple[Flush | None, Sequence[Alert]]:
     state = world.groups.load_group(group, now=now)
     if state is None:
-        return None
+        return None, ()
     route, loaded = _route_of(world, state, now=now)
     if route is None:
-        _forget(world, state, now=now)
-        return None
+        return None, _forget(world, state, now=now)
     kept = _with_owed(world, state if loaded.is_unreachable else _routed_here(state, loaded), now=now)
     incident = _load_incident(world, state.group)
     muters = _load_muters(world, loaded.configuration, now=now)
@@ -102,11 +106,10 @@ def _flush_once(world: Dispatcher, group: GroupId, *, now: datetime) -> Flush | 
     # Only a new plan: a timer for the one that stands is on its way, and each look would multiply it.
     if flush.group.next_flush_at not in (None, state.group.next_flush_at):
         world.timers.announce(group, at=flush.group.next_flush_at, now=now)
-    if not _changes_nothing(state.group, flush):
-        world.groups.commit(state.group, flush, now=now)
+    left = () if _changes_nothing(state.group, flush) else world.groups.commit(state.group, flush, now=now)
     _report(world, flush, incident)
     _report_given_up(world, kept, flush)
-    return flush
+    return flush, left
 
 
 def _route_of(world: Dispatcher, state: GroupState, *, now: datetime) -> tuple[Route | None, LoadedConfiguration]:
@@ -168,7 +171,7 @@ def _owed(world: Dispatcher, state: GroupState, key: IntegrationKey, full: Mappi
     return Owed(kept, since, len(alerts) - len(kept))
 
 
-def _forget(world: Dispatcher, state: GroupState, *, now: datetime) -> None:
+def _forget(world: Dispatcher, state: GroupState, *, now: datetime) -> Sequence[Alert]:
     """Drop a group whose route is gone, with its incident: evaluate tells its alerts where they belong now."""
     ended = replace(state.group, next_flush_at=None, look_at=None, sent={}, escalated={}, incident=None)
     incident = _load_incident(world, state.group)
@@ -179,7 +182,7 @@ def _forget(world: Dispatcher, state: GroupState, *, now: datetime) -> None:
         dropped=tuple(state.alerts.values()),
         closed=closed if isinstance(closed, Incident) else None,
     )
-    world.groups.commit(state.group, flush, now=now)
+    return world.groups.commit(state.group, flush, now=now)
 
 
 def _load_incident(world: Dispatcher, group: Group) -> Incident | None:

@@ -4,7 +4,7 @@
     rules              <rule key>[#part]            a rule's alerts, compressed (evaluate)
     group#<id>         head                         the group's record and notification log (dispatch)
                        alert#<fingerprint>          the alert's copy
-                       cooldown#<fingerprint>       what was told of it lately
+                       cooldown#<version>           what a flush has told, and when that may be told again
                        outbox#<seq>#<integration>   what is not confirmed yet, escalations to start
     notification#<id>  head[#part]                  a whole frozen notification (the claim check)
     delivery#<id>      <integration>                what it has heard of the group; the claim

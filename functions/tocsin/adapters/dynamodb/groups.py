@@ -61,6 +61,8 @@ KEPT_FOR = timedelta(days=14)
 # The end of a dropped alert is remembered longer than a function may stall: an older word must not bring it back.
 DROPPED_FOR = timedelta(hours=1)
 _READINGS = 5
+# Some 150 KB, compressed.
+COOLDOWNS_IN_ITEM = 5000
 
 
 def partition(group: GroupId) -> str:
@@ -106,11 +108,7 @@ class DynamoGroups:
         return GroupState(
             group=_group(head, log),
             alerts={alert.fingerprint: alert for alert in alerts},
-            cooldowns={
-                Fingerprint(sk.removeprefix(COOLDOWN)): _cooldown(item)
-                for sk, item in items.items()
-                if sk.startswith(COOLDOWN) and not has_expired(item, now)
-            },
+            cooldowns=_cooldowns([item for sk, item in sorted(items.items()) if sk.startswith(COOLDOWN)], now=now),
             unconfirmed={
                 IntegrationKey(item["integration"]): item["subject"]
                 for sk, item in sorted(items.items())
@@ -118,7 +116,7 @@ class DynamoGroups:
             },
         )
 
-    def commit(self, before: Group, flush: Flush, *, now: datetime) -> None:
+    def commit(self, before: Group, flush: Flush, *, now: datetime) -> Sequence[Alert]:
         pk = partition(before.identity.id)
         head, *tails = _head_items(replace(flush.group, version=before.version + 1), now=now)
         actions = [put_action(head, at_version(before.version)), *map(put_action, tails)]
@@ -126,30 +124,33 @@ class DynamoGroups:
         if flush.climbing:
             actions.append(start_action(before.identity.id, flush.climbing, seq=flush.group.seq, now=now))
         actions += [action for each in flush.incidents for action in incident_items.save_actions(each, now=now)]
+        cooldowns = list(_cooldown_items(pk, flush.cooldowns, version=before.version + 1))
+        actions += map(put_action, cooldowns)
         # What does not fit into the transaction is written just before it, and named by it.
         payloads = [item for each in flush.notifications for item in _payload_items(each, now=now)]
         is_small = (
-            sum(len(item["data"]) for item in payloads) <= TRANSACTION_BYTES
+            sum(len(item["data"]) for item in (*payloads, *cooldowns)) <= TRANSACTION_BYTES
             and len(actions) + len(payloads) <= TRANSACTION_ITEMS
         )
-        cooldowns = [_cooldown_item(pk, key, each) for key, each in sorted(flush.cooldowns.items())]
-        early = [*([] if is_small else payloads)]
         actions += map(put_action, payloads if is_small else [])
         room = max(TRANSACTION_ITEMS - len(actions), 0)
-        actions += map(put_action, cooldowns[:room])
-        early += cooldowns[room:]
-        room = max(TRANSACTION_ITEMS - len(actions), 0)
         actions += [update_action(pk, *_drop(alert, now=now)) for alert in flush.dropped[:room]]
-        self._table.each(self._table.put, early)
+        self._table.each(self._table.put, [] if is_small else payloads)
         self._table.transact(actions)
-        self._table.each(lambda alert: self._drop_late(pk, alert, now=now), flush.dropped[room:])
+        return flush.dropped[room:]
 
-    def _drop_late(self, pk: str, alert: Alert, *, now: datetime) -> None:
-        """Drop an alert that found no room in the transaction; one that was told anew meanwhile stays."""
-        try:
+    def drop(self, group: GroupId, alerts: Sequence[Alert], *, now: datetime) -> None:
+        pk = partition(group)
+        for start in range(0, len(alerts), TRANSACTION_ITEMS):
+            batch = alerts[start : start + TRANSACTION_ITEMS]
+            try:
+                self._table.transact([update_action(pk, *_drop(alert, now=now)) for alert in batch])
+            except ConflictError:
+                self._table.each(lambda alert: self._drop_alone(pk, alert, now=now), batch)
+
+    def _drop_alone(self, pk: str, alert: Alert, *, now: datetime) -> None:
+        with contextlib.suppress(ConflictError):  # it was told anew meanwhile
             self._table.update(pk, *_drop(alert, now=now))
-        except ConflictError:
-            return
 
     @stored
     def load_outbox(self, group: GroupId) -> Sequence[OutboxEntry]:
@@ -403,19 +404,36 @@ def _drop(alert: Alert, *, now: datetime) -> tuple[str, str, Condition]:
     return ALERT + alert.fingerprint, "SET #expires_at = :until REMOVE #alert", unchanged
 
 
-def _cooldown_item(pk: str, key: Fingerprint, cooldown: Cooldown) -> Item:
-    return {
-        "pk": pk,
-        "sk": COOLDOWN + key,
-        "starts_at": format_time(cooldown.starts_at),
-        "until": format_time(cooldown.until),
-        "held": cooldown.held,
-        "held_starts_at": format_time(cooldown.held_starts_at) if cooldown.held_starts_at else None,
-        "expires_at": epoch(cooldown.until),
-    }
+def _cooldown_items(pk: str, cooldowns: Mapping[Fingerprint, Cooldown], *, version: int) -> Iterator[Item]:
+    """Yield what a flush remembers of cooldowns, many to an item; what a later version says of one holds."""
+    ordered = sorted(cooldowns.items())
+    for start in range(0, len(ordered), COOLDOWNS_IN_ITEM):
+        some = ordered[start : start + COOLDOWNS_IN_ITEM]
+        yield {
+            "pk": pk,
+            "sk": f"{COOLDOWN}{version:015d}#{start // COOLDOWNS_IN_ITEM:03d}",
+            "data": pack(encode({key: _cooldown_json(each) for key, each in some})),
+            "expires_at": epoch(max(each.until for _, each in some)),
+        }
 
 
-def _cooldown(item: Item) -> Cooldown:
+def _cooldown_json(cooldown: Cooldown) -> Mapping[str, Any]:
+    data = {"starts_at": format_time(cooldown.starts_at), "until": format_time(cooldown.until), "held": cooldown.held}
+    return {**data, "held_starts_at": format_time(cooldown.held_starts_at)} if cooldown.held_starts_at else data
+
+
+def _cooldowns(items: Sequence[Item], *, now: datetime) -> dict[Fingerprint, Cooldown]:
+    """Return the cooldowns of items in the order of their keys; older versions wrote one for each fingerprint."""
+    kept = [item for item in items if not has_expired(item, now)]
+    alone = {item["sk"].removeprefix(COOLDOWN): item for item in kept if "data" not in item}
+    found: dict[str, Mapping[str, Any]] = dict(alone)
+    for item in kept:
+        found |= json.loads(unpack(item["data"])) if "data" in item else {}
+    cooldowns = {Fingerprint(key): _cooldown(each) for key, each in found.items()}
+    return {key: each for key, each in cooldowns.items() if each.until > now}
+
+
+def _cooldown(item: Mapping[str, Any]) -> Cooldown:
     return Cooldown(
         starts_at=parse_time(item["starts_at"]),
         until=parse_time(item["until"]),
