@@ -1036,3 +1036,23 @@ def test_many_alerts_are_found_at_once(table):
     with counted_calls(table.client) as calls:
         assert len(table.find_ingested([each.alert.fingerprint for each in records], now=NOW)) == 130
     assert calls == {"BatchGetItem": 2}
+
+
+# Times that others have chosen
+
+
+@pytest.mark.parametrize(
+    "end", [datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)], ids=["last", "first"]
+)
+def test_what_ends_at_the_first_or_the_last_instant_there_is_can_be_kept_and_read(store, end):
+    ends = replace(alert(), starts_at=end, ends_at=end)
+    assert told(store, ends).alerts == by_fingerprint(ends)
+    store.save_inhibitors([replace(ends, starts_at=min(end, NOW))], now=NOW)
+    assert len(store.load_inhibitors(now=NOW)) == (1 if end > NOW else 0)
+    store.save_ingested([replace(ingested(), received=Received(ends))], now=NOW)
+    assert [each.alert for each in store.load_ingested(now=NOW)] == [ends]
+    left = [end] if end > NOW else []
+    store.save_silences([SilenceChange(silence(ends_at=end))])
+    assert [each.ends_at for each in store.load_silences(now=NOW)] == left
+    store.add_overrides([override(1, end=end)], now=NOW)
+    assert [each.end for each in store.load_overrides(now=NOW).get("primary", ())] == left

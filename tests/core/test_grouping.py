@@ -221,6 +221,11 @@ def test_a_new_groups_first_flush(started, expected):
     assert first_flush_at(ROUTE, alert(started=started), NOW) == NOW + expected
 
 
+def test_a_new_group_waits_for_an_alert_that_begins_at_the_end_of_time():
+    begins = replace(alert(), starts_at=datetime.max.replace(tzinfo=UTC))
+    assert first_flush_at(ROUTE, begins, NOW) == NOW + 30 * SECOND
+
+
 # Incidents
 
 

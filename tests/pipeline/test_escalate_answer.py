@@ -13,6 +13,7 @@ CASES = {
     "a whole second stays": ("2026-11-20T03:00:05+00:00", "2026-11-20T03:00:05Z"),
     "a fraction becomes the next second": ("2026-11-20T03:00:05.000001+00:00", "2026-11-20T03:00:06Z"),
     "a fraction before midnight becomes the next day": ("2026-11-20T23:59:59.5+00:00", "2026-11-21T00:00:00Z"),
+    "no second comes after the last one": ("9999-12-31T23:59:59.999999+00:00", "9999-12-31T23:59:59Z"),
 }
 
 

@@ -105,6 +105,17 @@ def test_go_s_zero_time_is_no_time(world: World) -> None:
     assert (found.alert.starts_at, found.alert.ends_at) == (world.now, world.now + timedelta(minutes=5))
 
 
+@pytest.mark.parametrize("zone", ["Z", "-05:00", "+05:00"])
+def test_the_last_instant_that_dotnet_knows_is_a_time(world: World, zone: str) -> None:
+    last = f"9999-12-31T23:59:59.9999999{zone}"
+    for alert in ({"endsAt": last}, {"startsAt": last, "endsAt": last}):
+        assert ask(world, "POST", "/api/v2/alerts", [{"labels": {"alertname": "A"}, **alert}]).status == 200
+    (found,) = stored(world)
+    assert found.alert.ends_at is not None
+    assert found.alert.ends_at.year == 9999
+    assert ask(world, "GET", "/api/v2/alerts").status == 200
+
+
 def test_nanoseconds_are_cut_off(world: World) -> None:
     ask(world, "POST", "/api/v2/alerts", [{"labels": {"alertname": "A"}, "startsAt": "2026-11-20T02:59:00.123456789Z"}])
     (found,) = stored(world)

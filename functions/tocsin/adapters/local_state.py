@@ -229,7 +229,7 @@ def forget_what_is_over(store: MemoryStore, *, now: datetime) -> None:
     store.ingested = {
         key: each
         for key, each in store.ingested.items()
-        if each.alert.ends_at is None or each.alert.ends_at > now - INGESTED_KEPT_FOR
+        if each.alert.over_at is None or each.alert.over_at > now - INGESTED_KEPT_FOR
     }
     store.claims = {key: each for key, each in store.claims.items() if key[0] in store.groups or key in told}
     waiting = {entry.subject for group in store.groups.values() for entry in group.outbox.values()}

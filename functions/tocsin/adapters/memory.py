@@ -257,7 +257,7 @@ class MemoryStore:
     # Overrides
 
     def load_overrides(self, *, now: datetime) -> Mapping[str, Sequence[Override]]:
-        return by_schedule(each for each in self.overrides.values() if each.end + OVERRIDES_KEPT_FOR > now)
+        return by_schedule(each for each in self.overrides.values() if each.end > now - OVERRIDES_KEPT_FOR)
 
     def add_overrides(self, overrides: Sequence[Override], *, now: datetime) -> None:
         for override in overrides:
@@ -287,7 +287,7 @@ class MemoryStore:
 
     def load_silences(self, *, now: datetime) -> Sequence[Silence]:
         kept = (self.silences[key] for key in sorted(self.silences))
-        return [silence for silence in kept if silence.ends_at + SILENCES_KEPT_FOR > now]
+        return [silence for silence in kept if silence.ends_at > now - SILENCES_KEPT_FOR]
 
     def load_silence(self, silence: SilenceId, *, now: datetime) -> Silence | None:
         return next((each for each in self.load_silences(now=now) if each.id == silence), None)
@@ -335,7 +335,7 @@ class MemoryStore:
 
     def load_ingested(self, *, now: datetime) -> Sequence[IngestedAlert]:
         kept = (self.ingested[key] for key in sorted(self.ingested))
-        return [each for each in kept if each.alert.ends_at is None or each.alert.ends_at + INGESTED_KEPT_FOR > now]
+        return [each for each in kept if each.alert.over_at is None or each.alert.over_at > now - INGESTED_KEPT_FOR]
 
     def find_ingested(
         self, fingerprints: Sequence[Fingerprint], *, now: datetime

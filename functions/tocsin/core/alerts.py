@@ -44,6 +44,11 @@ class Alert:
     def fingerprint(self) -> Fingerprint:
         return self.known_as or fingerprint(self.labels)
 
+    @property
+    def over_at(self) -> datetime | None:
+        """Return its end, or when that was said where that is later; None while it fires."""
+        return None if self.ends_at is None else max(self.ends_at, self.updated_at)
+
     def status_at(self, now: datetime) -> Status:
         """Return whether the alert fires or is resolved at an instant."""
         return Status.RESOLVED if self.ends_at is not None and self.ends_at <= now else Status.FIRING

@@ -111,4 +111,5 @@ def first_flush_at(route: Route, alert: Alert, now: datetime, *, is_immediate: b
     """Return when a new group is first looked at: at once if the alert is older than group_wait, or may not wait."""
     if is_immediate:
         return now
-    return now if alert.starts_at + route.group_wait <= now else now + route.group_wait
+    # What is taken away is ours: an alert may begin at the end of time.
+    return now if alert.starts_at <= now - route.group_wait else now + route.group_wait

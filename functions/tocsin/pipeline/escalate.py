@@ -7,7 +7,7 @@ the resolution, is the group's business.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from ..core.escalation import Decision, Roster, decide
 from ..core.incidents import IncidentId
@@ -18,6 +18,7 @@ from ..ports import Configurations, Incidents, Log, Overrides, Timers
 
 ATTEMPTS = 5
 SAFETY = timedelta(seconds=5)
+_LATEST = datetime.max.replace(microsecond=0, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,4 +81,5 @@ def _whole_seconds(until: datetime) -> datetime:
 
     Source: https://docs.aws.amazon.com/step-functions/latest/dg/state-wait.html
     """
-    return until if until.microsecond == 0 else until.replace(microsecond=0) + timedelta(seconds=1)
+    whole = until.replace(microsecond=0)
+    return whole if whole in (until, _LATEST) else whole + timedelta(seconds=1)

@@ -93,11 +93,14 @@ def read_body(request: Request, root: str) -> Body:
 
 
 def parse_instant(text: str) -> datetime | None:
-    """Return a time in UTC, which is also what one without a zone means; None for Go's zero time. Raises ValueError."""
+    """Return a time in UTC, which is also what one without a zone means; None for Go's zero time. Raises ValueError.
+
+    What lies beyond the year 9999 only by its zone (.NET's last instant, west of Greenwich) is that year's end.
+    """
     instant = datetime.fromisoformat(text)
     if instant.year <= 1:
         return None
     try:
         return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
     except OverflowError:
-        raise ValueError(f"out of range: {text!r}") from None
+        return datetime.max.replace(tzinfo=UTC)

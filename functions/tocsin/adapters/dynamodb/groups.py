@@ -44,6 +44,7 @@ from .table import (
     Table,
     at_version,
     epoch,
+    expiry,
     has_expired,
     pack,
     part_key,
@@ -367,7 +368,7 @@ def _alert_item(pk: str, alert: Alert) -> Item:
         "sk": ALERT + alert.fingerprint,
         "alert": encode(alert_as_json(alert, now=alert.updated_at)),
         "updated_at": sortable(alert.updated_at),
-        "expires_at": epoch(alert.ends_at + KEPT_FOR) if alert.ends_at else None,
+        "expires_at": expiry(alert.over_at, KEPT_FOR) if alert.over_at else None,
     }
 
 

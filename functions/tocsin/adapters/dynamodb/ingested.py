@@ -11,7 +11,7 @@ from ...core.labels import Fingerprint
 from ...core.merging import Received
 from ...core.notifications import alert_as_json, alert_from_json, encode
 from ...ports import IngestedAlert
-from .table import Item, Table, at_version, epoch, has_expired, stored
+from .table import Item, Table, at_version, epoch, expiry, has_expired, stored
 
 PARTITION = "ingested"
 KEPT_FOR = timedelta(minutes=15)
@@ -63,7 +63,7 @@ def _item(record: IngestedAlert) -> Item:
         "routes_digest": record.routes_digest,
         "is_told": record.is_told,
         "version": record.version,
-        "expires_at": None if alert.ends_at is None else epoch(alert.ends_at + KEPT_FOR),
+        "expires_at": expiry(alert.over_at, KEPT_FOR) if alert.over_at else None,
     }
 
 

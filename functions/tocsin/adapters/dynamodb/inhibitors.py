@@ -10,7 +10,7 @@ from typing import Any
 from ...core.alerts import Alert, Status
 from ...core.notifications import alert_as_json, alert_from_json, encode
 from ...errors import ConflictError
-from .table import Condition, Table, epoch, has_expired, sortable, stored
+from .table import Condition, Table, expiry, has_expired, sortable, stored
 
 PARTITION = "inhibitors"
 # An alert that is over is remembered this long, so that an older word of it does not make it fire again.
@@ -39,7 +39,7 @@ class DynamoInhibitors:
             "sk": alert.fingerprint,
             "alert": encode(alert_as_json(alert, now=now)),
             "updated_at": sortable(alert.updated_at),
-            "expires_at": None if alert.ends_at is None else epoch(alert.ends_at + KEPT_FOR),
+            "expires_at": expiry(alert.over_at, KEPT_FOR) if alert.over_at else None,
         }
         condition = Condition(
             "attribute_not_exists(#updated_at) OR #updated_at <= :updated_at",

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from ...core.notifications import parse_time
 from ...core.oncall import Override, by_schedule
-from .table import Condition, Item, Table, epoch, has_expired, put_action, sortable, stored
+from .table import Condition, Item, Table, epoch, expiry, has_expired, put_action, sortable, stored
 
 PARTITION, PREFIX = "oncall", "override#"
 KEPT_FOR = timedelta(days=30)
@@ -46,7 +46,7 @@ def _item(override: Override) -> Item:
         "by": override.by,
         "comment": override.comment,
         "made_at": sortable(override.made_at or override.start),
-        "expires_at": epoch(override.end + KEPT_FOR),
+        "expires_at": expiry(override.end, KEPT_FOR),
     }
 
 

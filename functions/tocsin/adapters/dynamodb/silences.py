@@ -11,7 +11,7 @@ from ...core.patterns import Compile
 from ...core.silences import Silence, SilenceId
 from ...ports import SilenceChange
 from ..silence_json import silence_as_json, silence_from_json
-from .table import Condition, Item, Table, epoch, has_expired, put_action, sortable, stored
+from .table import Condition, Item, Table, expiry, has_expired, put_action, sortable, stored
 
 PARTITION = "silences"
 KEPT_FOR = timedelta(days=5)
@@ -47,7 +47,7 @@ def _item(silence: Silence) -> Item:
         "sk": silence.id,
         "silence": encode(silence_as_json(silence)),
         "updated_at": sortable(silence.updated_at),
-        "expires_at": epoch(silence.ends_at + KEPT_FOR),
+        "expires_at": expiry(silence.ends_at, KEPT_FOR),
     }
 
 

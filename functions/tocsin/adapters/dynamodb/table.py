@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -46,6 +46,7 @@ _CONFLICTING_ACTIONS = frozenset({"ConditionalCheckFailed", "TransactionConflict
 # Reasons that are over in a moment: if a transaction was cancelled for these alone, it is tried again.
 _PASSING_ACTIONS = frozenset({"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 _WRITERS = 8
+_LATEST = datetime.max.replace(microsecond=0, tzinfo=UTC)
 _UNREADABLE = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError, OSError, zlib.error)
 # Who wrote an item last, where that was under a condition.
 _MARK = "mark"
@@ -282,6 +283,11 @@ def epoch(instant: datetime) -> int:
 def sortable(instant: datetime) -> str:
     """Return an instant as text that sorts as time does: with a fraction even where it has none."""
     return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def expiry(instant: datetime, kept: timedelta) -> int:
+    """Return when an item of an instant that others have chosen is over; none is kept beyond the year 9999."""
+    return epoch(min(instant, _LATEST - kept) + kept)
 
 
 def from_epoch(seconds: int) -> datetime:
