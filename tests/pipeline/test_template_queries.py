@@ -85,11 +85,20 @@ def test_the_same_question_is_asked_once_in_a_tick():
 
 def test_after_a_few_failures_nothing_more_is_asked_in_this_tick():
     metrics = MemoryMetrics()
-    metrics.results = {f"q{number}": QueryError("down") for number in range(10)}
+    metrics.results = {f"q{number}": QueryError("down", retryable=True) for number in range(10)}
     queries = TemplateQueries(metrics)
     assert len(refusals(queries.of_a_rule(), 10)) == 10
     assert len(refusals(queries.of_a_rule(), 10)) == 10
     assert len(metrics.queries) == MOST_FAILURES
+
+
+def test_what_is_refused_costs_no_other_its_answer_and_is_asked_once():
+    metrics = answering(10)
+    metrics.results |= {f"q{number}": QueryError("parse error") for number in range(5)}
+    queries = TemplateQueries(metrics)
+    assert refusals(queries.of_a_rule(), 10) == [f"query 'q{number}': parse error" for number in range(5)]
+    assert refusals(queries.of_a_rule(), 10) == [f"query 'q{number}': parse error" for number in range(5)]
+    assert len(metrics.queries) == 10
 
 
 def test_a_rule_with_too_many_questions_leaves_some_to_the_others():

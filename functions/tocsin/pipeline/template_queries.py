@@ -1,7 +1,8 @@
 """The function `query` of rule templates: it asks the metrics endpoint, once a tick for each question.
 
 A template must not cost the tick its time, nor other rules theirs. Each question has a short budget, each rule so many
-questions and so much time, and so have all rules of a tick together; after a few that failed the others fail at once.
+questions and so much time, and so have all rules of a tick together; after a few that had no answer the others fail at
+once. One that is refused (it is no PromQL) is an answer: it costs nobody else theirs, and is asked once.
 What fails, or is not asked, becomes text in the annotation (law 10); the alert is told all the same. In a label it
 fails the rule (law 1): with another label it would be another alert.
 """
@@ -32,6 +33,7 @@ class TemplateQueries:
         self._metrics = metrics
         self._patience = patience.within(SECONDS_A_TICK)
         self._answers: dict[Query, Sequence[QueryResult]] = {}
+        self._refused: dict[Query, str] = {}
         self._asked = 0
         self._failures = 0
         self.not_asked = 0
@@ -44,6 +46,8 @@ class TemplateQueries:
         def query(expr: str, at: datetime) -> Sequence[QueryResult]:
             """Return the vector. Raises TemplateError with what kept it from being answered."""
             question = Query(expr, at)
+            if question in self._refused:
+                raise TemplateError(self._refused[question])
             if question not in self._answers:
                 if reason := self._too_much(len(asked), patience):
                     self.not_asked += 1
@@ -73,6 +77,10 @@ class TemplateQueries:
         self._asked += 1
         (answer,) = self._metrics.query_all([query], budget_seconds=min(BUDGET_SECONDS, patience.seconds_left))
         if isinstance(answer, QueryError):
-            self._failures += 1
-            raise TemplateError(f"query {query.expr!r}: {answer}")
+            said = f"query {query.expr!r}: {answer}"
+            if answer.retryable:
+                self._failures += 1
+            else:
+                self._refused[query] = said
+            raise TemplateError(said)
         return [QueryResult(sample.labels, sample.value) for sample in answer]
