@@ -87,12 +87,7 @@ LOOKS = {
     ),
     "a repeat after its interval": (group({SLACK: told(FIRING, ago=2 * HOUR)}), [FIRING], None, {SLACK: Reason.REPEAT}),
     "no repeat while acknowledged": (group({SLACK: told(FIRING, ago=2 * HOUR)}), [FIRING], TAKEN, {}),
-    "a repeat goes on after a manual resolution": (
-        group({SLACK: told(FIRING, ago=2 * HOUR)}),
-        [FIRING],
-        CLOSED,
-        {SLACK: Reason.REPEAT},
-    ),
+    "no repeat once a person has closed it": (group({SLACK: told(FIRING, ago=2 * HOUR)}), [FIRING], CLOSED, {}),
     "a new alert though acknowledged": (
         group({SLACK: told(FIRING)}),
         [FIRING, OTHER],
