@@ -142,7 +142,7 @@ class Model:
             self.may_repeat[told.id] -= 1
             _expect(self.may_repeat[told.id] >= 0, Law.ONCE, told, "")
         _expect(ear.seq <= told.seq, Law.ORDER, told, "")
-        if told.alerts[0].name == HELD_BACK:
+        if any(alert.name == HELD_BACK for alert in told.alerts):
             ear.ids, ear.seq = ear.ids | {told.id}, told.seq
             return  # it is about notifications, and nobody's alert
         for alert in told.alerts:
