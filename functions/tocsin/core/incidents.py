@@ -130,13 +130,13 @@ class Incident:
     `steps_done` counts the steps that were taken or skipped since it opened; `position` says how many of those of the
     present turn, `turn` which repetition it is, `turn_at` when it began, `reached` whom it has told, or is to, and
     `missed` which steps it has skipped for the incident's severity; what was reached by steps up to `floor` belongs to
-    a climb that is over. Whom `direct` reached is told though somebody has
-    it. `climb` numbers the state machine's executions: one with an older number stops; `revived_at` is when one was
-    last started because none had asked in time. `until` is when an acknowledgement, a snooze or a suppression ends.
-    `standing` counts the changes that are shown to those who follow it: the one numbered `state_number`, by `state_by`,
-    brought the state that it is in, the one numbered `lapsed` was the last to end an acknowledgement and not the
-    incident. `orders` names the last orders that changed it, of those that have a name: they may come again. `news`
-    holds the events that are not written down yet.
+    a climb that is over. Whom `direct` reached is told though somebody has it. `climb` numbers the state machine's
+    executions: one with an older number stops; `revived_at` is when one was last started because none had asked in
+    time. `until` is when an acknowledgement, a snooze or a suppression ends. `standing` counts the changes that are
+    shown to those who follow it: the one numbered `state_number`, by `state_by`, brought the state that it is in, the
+    one numbered `lapsed` was the last to end an acknowledgement and not the incident. `orders` names the last orders
+    that changed it, of those that have a name: they may come again. `news` holds the events that are not written down
+    yet.
     """
 
     id: IncidentId
