@@ -63,6 +63,14 @@ class Quiet:
         return self.what in (alert.name, alert.labels.get("instance"))
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """That an alert which is sent was over, and from when it may be known: an end moved by less is not written."""
+
+    at: datetime
+    from_: datetime
+
+
 class Seen:
     """See the module."""
 
@@ -71,7 +79,7 @@ class Seen:
         self.changed_at = now - LULL
         self.situations = [(self.changed_at, situation)]
         self.answers: dict[str, list[Answer]] = defaultdict(list)
-        self.ends: dict[Series, list[datetime]] = defaultdict(list)
+        self.ends: dict[Series, list[End]] = defaultdict(list)
         self.holds_until: dict[Series, datetime] = {}
         self.quiet: list[Quiet] = []
 
@@ -86,9 +94,9 @@ class Seen:
     def sent(self, series: Series, *, until: datetime, surely: bool, now: datetime) -> None:
         """Somebody has said how long an alert holds; `until` now says that it is over."""
         if until <= now:
-            self.ends[series].append(now)
+            self.ends[series].append(End(now, from_=now))
         if self.holds_until.get(series, now) < now:
-            self.ends[series].append(self.holds_until[series])
+            self.ends[series].append(End(self.holds_until[series], from_=self.holds_until[series] - LEAST_MOVE))
         if surely:
             self.holds_until[series] = until
 
@@ -110,7 +118,7 @@ class Seen:
     def may_be_over(self, series: Series, since: datetime, at: datetime) -> bool:
         """Say whether a firing that began at `since` can be known to be over: somebody saw, or said, that it is."""
         name, instance = series
-        if any(since <= end <= at for end in self.ends[series]):
+        if any(since <= end.at and end.from_ <= at for end in self.ends[series]):
             return True
         if series in self.holds_until:
             return since <= self.holds_until[series] <= at + LEAST_MOVE
