@@ -423,3 +423,25 @@ def test_status_is_asked_at_the_flushs_own_time():
     ends_later = replace(FIRING, ends_at=NOW + MINUTE)
     assert look(group(), ends_later).notifications[0].status is Status.FIRING
     assert reasons(look(group({SLACK: told(FIRING)}), ends_later, now=NOW + MINUTE)) == {SLACK: Reason.ALL_RESOLVED}
+
+
+class Asked(dict[IntegrationKey, Sent]):
+    """What was told, and how often all of it was gathered: that costs as much as there are alerts."""
+
+    times = 0
+
+    def values(self) -> Any:
+        self.times += 1
+        return super().values()
+
+
+@pytest.mark.parametrize("when", [{}, NOT_DUE], ids=["due", "not due"])
+@pytest.mark.parametrize("incident", [None, INCIDENT, TAKEN, CLOSED], ids=["none", "open", "taken", "closed"])
+def test_a_look_gathers_what_was_told_as_often_for_many_alerts_as_for_few(incident, when):
+    times = []
+    for count in (3, 60):
+        alerts = [alert(f"{number}") for number in range(count)]
+        sent = Asked({SLACK: told(*alerts[:-1])})
+        look(group(sent, **when), *alerts, incident=incident, around=around(policy=True))
+        times.append(sent.times)
+    assert times[0] == times[1] > 0

@@ -159,15 +159,16 @@ def _changed(
     if incident is None or incident.is_over:
         return None
     alerts = [state.alerts[key] for key in firing]
-    counted = state.group.told if state.group.counted is None else state.group.counted
-    joined = [alert for alert in alerts if alert.fingerprint not in state.group.told]
+    told = state.group.told
+    counted = told if state.group.counted is None else state.group.counted
+    joined = [alert for alert in alerts if alert.fingerprint not in told]
     redaction = around.configuration.redaction
     changed = _as_grave(count(incident, alerts, counted), redaction.alerts(joined)[0])
     labels, fresh = ([each.labels for each in some] for some in (alerts, joined))
     if policy := choose_before(around.configuration.policies, incident.policy, labels, fresh):
         taken, _ = redaction.alerts([alert for alert in alerts if matches_all(policy.matchers, alert.labels)])
         return take_policy(changed, policy, f"it is the first to take {_title(taken)}", now=now)
-    if incident.state is IncidentState.ACKNOWLEDGED and incident.terms.reopens and set(firing) - state.group.told:
+    if incident.state is IncidentState.ACKNOWLEDGED and incident.terms.reopens and set(firing) - told:
         return reopen(changed, "new alerts fire", now=now)
     if incident.state is IncidentState.SUPPRESSED and not _is_silenced(state, firing, incident, now=now):
         is_over = incident.until is None or incident.until <= now
@@ -190,7 +191,8 @@ def _is_silenced(state: GroupState, firing: list[Fingerprint], incident: Inciden
 
 def _has_immediate(state: GroupState, firing: list[Fingerprint], around: Surroundings) -> bool:
     """Say whether something fires that nobody was told of, and that an immediate policy takes."""
-    fresh = (state.alerts[key].labels for key in firing if key not in state.group.told)
+    told = state.group.told
+    fresh = (state.alerts[key].labels for key in firing if key not in told)
     return not is_way(around.route.key) and is_immediate(around.configuration.policies, fresh)
 
 
