@@ -67,7 +67,7 @@ build: $(READY) ## Build what is deployed, into .aws-sam (arm64, python3.13)
 deploy: build ## Deploy to AWS: make deploy STAGE=dev
 	$(BIN)/sam deploy --config-env "$(if $(filter dev,$(STAGE)),default,$(STAGE))"
 
-bench: $(READY) prometheus ## Count calls and units of a tick, measure cold starts
+bench: $(READY) prometheus ## Count calls and units of a tick, measure cold starts and large groups
 	@$(BIN)/python -m dev.bench
 
 golden: $(READY) prometheus ## Rewrite the golden files; then read the diff

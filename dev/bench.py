@@ -1,9 +1,9 @@
-"""`make bench`: what Tocsin costs. Cold starts, DynamoDB's units, the core beside a plain JSON parser, and a
-month of the past.
+"""`make bench`: what Tocsin costs. Cold starts, DynamoDB's units, the core beside a plain JSON parser, groups as
+they grow, and a month of the past.
 
 Nothing here passes or fails: times are the machine's, so they stand beside something that the same machine did.
 
-    python -m dev.bench [starts|units|core|backtest …]
+    python -m dev.bench [starts|units|core|looks|backtest …]
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from rich.console import Console
 from rich.table import Table
 
-from dev import bench_backtest, bench_core, bench_starts, bench_units
+from dev import bench_backtest, bench_core, bench_looks, bench_starts, bench_units
 
 # On-demand prices of eu-west-1 in dollars a million, as of 2026: read and write request units.
 READ_PRICE, WRITE_PRICE = 0.1415, 0.705
@@ -57,6 +57,17 @@ def core() -> Table:
     return table
 
 
+def looks() -> Table:
+    """Return what a look at a group costs as it grows."""
+    title = f"A look at a group of {bench_looks.LARGE:,} alerts, beside one of {bench_looks.SMALL} (median of 5)"
+    table = Table(title=title, title_justify="left")
+    for name in ("look", "decided in", "times as long per alert"):
+        table.add_column(name, justify="left" if name == "look" else "right")
+    for row in bench_looks.rows():
+        table.add_row(row.what, f"{row.seconds * 1000:.0f} ms", f"{row.ratio:.1f}")
+    return table
+
+
 def backtest() -> Table:
     """Return how long a backtest takes."""
     title = f"Backtest of {bench_backtest.DAYS} days, {bench_backtest.RULES} rules at a minute, after the queries"
@@ -68,7 +79,13 @@ def backtest() -> Table:
     return table
 
 
-BENCHES: Mapping[str, Callable[[], Table]] = {"starts": starts, "units": units, "core": core, "backtest": backtest}
+BENCHES: Mapping[str, Callable[[], Table]] = {
+    "starts": starts,
+    "units": units,
+    "core": core,
+    "looks": looks,
+    "backtest": backtest,
+}
 
 
 def main(arguments: list[str]) -> int:
