@@ -20,11 +20,23 @@ from dev import bench_backtest, bench_core, bench_looks, bench_starts, bench_uni
 READ_PRICE, WRITE_PRICE = 0.1415, 0.705
 
 
+def _table(title: str, *names: str) -> Table:
+    """Return a table without rows: what the first column and the one of calls say is text, the others are numbers."""
+    table = Table(title=title, title_justify="left")
+    for name in names:
+        table.add_column(name, justify="left" if name in (names[0], "which calls") else "right")
+    return table
+
+
 def starts() -> Table:
     """Return the cold starts."""
-    table = Table(title="Cold start in Lambda's runtime (median of 5)", title_justify="left")
-    for name in ("function", "INIT REPORT", "times the bare one", "with the first event"):
-        table.add_column(name, justify="left" if name == "function" else "right")
+    table = _table(
+        "Cold start in Lambda's runtime (median of 5)",
+        "function",
+        "INIT REPORT",
+        "times the bare one",
+        "with the first event",
+    )
     for row in bench_starts.rows():
         name = row.function + (f"\n  failed: {row.problem}" if row.problem else "")
         table.add_row(name, f"{row.init:.0f} ms", f"{row.ratio:.2f}", f"{row.first_event:.0f} ms")
@@ -33,9 +45,7 @@ def starts() -> Table:
 
 def units() -> Table:
     """Return DynamoDB's calls and units."""
-    table = Table(title="DynamoDB: calls and request units", title_justify="left")
-    for name in ("what", "calls", "read", "write", "which calls"):
-        table.add_column(name, justify="left" if name in ("what", "which calls") else "right")
+    table = _table("DynamoDB: calls and request units", "what", "calls", "read", "write", "which calls")
     for row in bench_units.rows():
         meter = row.meter
         table.add_row(row.what, str(meter.calls.total()), f"{meter.read_units:g}", f"{meter.write_units:g}", str(meter))
@@ -49,9 +59,7 @@ def units() -> Table:
 def core() -> Table:
     """Return the evaluation's throughput."""
     title = f"Evaluating {bench_core.RULES} rules, beside parsing the same answers as JSON (median of 5)"
-    table = Table(title=title, title_justify="left")
-    for name in ("tick", "decided in", "times the parsing"):
-        table.add_column(name, justify="left" if name == "tick" else "right")
+    table = _table(title, "tick", "decided in", "times the parsing")
     for row in bench_core.rows():
         table.add_row(row.what, f"{row.seconds * 1000:.0f} ms", f"{row.ratio:.1f}")
     return table
@@ -60,9 +68,7 @@ def core() -> Table:
 def looks() -> Table:
     """Return what a look at a group costs as it grows."""
     title = f"A look at a group of {bench_looks.LARGE:,} alerts, beside one of {bench_looks.SMALL} (median of 5)"
-    table = Table(title=title, title_justify="left")
-    for name in ("look", "decided in", "times as long per alert"):
-        table.add_column(name, justify="left" if name == "look" else "right")
+    table = _table(title, "look", "decided in", "times as long per alert")
     for row in bench_looks.rows():
         table.add_row(row.what, f"{row.seconds * 1000:.0f} ms", f"{row.ratio:.1f}")
     return table
@@ -71,9 +77,7 @@ def looks() -> Table:
 def backtest() -> Table:
     """Return how long a backtest takes."""
     title = f"Backtest of {bench_backtest.DAYS} days, {bench_backtest.RULES} rules at a minute, after the queries"
-    table = Table(title=title, title_justify="left")
-    for name in ("what", "took", "pages", "ticks looked at"):
-        table.add_column(name, justify="left" if name == "what" else "right")
+    table = _table(title, "what", "took", "pages", "ticks looked at")
     for row in bench_backtest.rows():
         table.add_row(row.what, f"{row.seconds:.1f} s", str(row.pages), str(row.ticks))
     return table
