@@ -9,7 +9,7 @@ Nothing here passes or fails: times are the machine's, so they stand beside some
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from rich.console import Console
 from rich.table import Table
@@ -25,6 +25,12 @@ def _table(title: str, *names: str) -> Table:
     table = Table(title=title, title_justify="left")
     for name in names:
         table.add_column(name, justify="left" if name in (names[0], "which calls") else "right")
+    return table
+
+
+def _ratios(table: Table, rows: Iterable[bench_core.Row]) -> Table:
+    for row in rows:
+        table.add_row(row.what, f"{row.seconds * 1000:.0f} ms", f"{row.ratio:.1f}")
     return table
 
 
@@ -59,19 +65,13 @@ def units() -> Table:
 def core() -> Table:
     """Return the evaluation's throughput."""
     title = f"Evaluating {bench_core.RULES} rules, beside parsing the same answers as JSON (median of 5)"
-    table = _table(title, "tick", "decided in", "times the parsing")
-    for row in bench_core.rows():
-        table.add_row(row.what, f"{row.seconds * 1000:.0f} ms", f"{row.ratio:.1f}")
-    return table
+    return _ratios(_table(title, "tick", "decided in", "times the parsing"), bench_core.rows())
 
 
 def looks() -> Table:
     """Return what a look at a group costs as it grows."""
     title = f"A look at a group of {bench_looks.LARGE:,} alerts, beside one of {bench_looks.SMALL} (median of 5)"
-    table = _table(title, "look", "decided in", "times as long per alert")
-    for row in bench_looks.rows():
-        table.add_row(row.what, f"{row.seconds * 1000:.0f} ms", f"{row.ratio:.1f}")
-    return table
+    return _ratios(_table(title, "look", "decided in", "times as long per alert"), bench_looks.rows())
 
 
 def backtest() -> Table:

@@ -19,7 +19,7 @@ START = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table: seconds, and how many times the parsing alone."""
+    """One line of a table: seconds, and how many times those of what they stand beside."""
 
     what: str
     seconds: float
@@ -58,8 +58,8 @@ def rows() -> list[Row]:
     """Measure a tick in which everything begins to fire, one in which nothing changes, and one without any alert."""
     firing = [answer_of(rule, SERIES) for rule in range(RULES)]
     nothing = [answer_of(rule, 0) for rule in range(RULES)]
-    parsing = _seconds(lambda: [json.loads(answer) for answer in firing])
-    least = _seconds(lambda: [json.loads(answer) for answer in nothing])
+    parsing = seconds(lambda: [json.loads(answer) for answer in firing])
+    least = seconds(lambda: [json.loads(answer) for answer in nothing])
     measured = [
         (f"every alert begins: {RULES} rules, {SERIES} series each", _tick(firing, before=()), parsing),
         ("the same alerts go on", _tick(firing, before=(firing,)), parsing),
@@ -84,18 +84,19 @@ def _tick(answers: Sequence[bytes], *, before: Sequence[Sequence[bytes]]) -> flo
             metrics.answers = earlier
             evaluate.run(world, loaded, now=START + timedelta(minutes=minute))
         metrics.answers = answers
-        begun = time.perf_counter()
+        begun = time.process_time()
         evaluate.decide(world, loaded, now=START + timedelta(minutes=len(before)))
-        taken.append(time.perf_counter() - begun)
+        taken.append(time.process_time() - begun)
     return statistics.median(taken)
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def seconds(work: Callable[[], object]) -> float:
+    """Return the seconds of computing that some work takes, the median of ROUNDS."""
     taken = []
     for _ in range(ROUNDS):
-        begun = time.perf_counter()
+        begun = time.process_time()
         work()
-        taken.append(time.perf_counter() - begun)
+        taken.append(time.process_time() - begun)
     return statistics.median(taken)
 
 

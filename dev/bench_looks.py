@@ -5,15 +5,14 @@ A ratio, because machines differ: the time per alert in a group of LARGE, beside
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-SMALL, LARGE, ROUNDS = 500, 10_000, 5
+from dev.bench_core import Row, seconds
+
+SMALL, LARGE = 500, 10_000
 NOW = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
 # What of the alerts was told before, and what has ended since.
 LOOKS: Mapping[str, tuple[float, float]] = {
@@ -23,15 +22,6 @@ LOOKS: Mapping[str, tuple[float, float]] = {
     "half of them have ended": (1, 0.5),
     "all of them have ended": (1, 1),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the table: seconds at a group of LARGE, and how many times those per alert at a SMALL one."""
-
-    what: str
-    seconds: float
-    ratio: float
 
 
 def rows() -> list[Row]:
@@ -44,16 +34,11 @@ def rows() -> list[Row]:
 
 
 def _look(count: int, *, told: float, ended: float) -> float:
-    """Return the seconds of one look at so many alerts, the median of some."""
+    """Return the seconds of one look at so many alerts."""
     from tocsin.core.flushing import decide_flush
 
     state, incident, around = _group(count, told=told, ended=ended)
-    taken = []
-    for _ in range(ROUNDS):
-        begun = time.process_time()
-        decide_flush(state, incident, around, now=NOW)
-        taken.append(time.process_time() - begun)
-    return statistics.median(taken)
+    return seconds(lambda: decide_flush(state, incident, around, now=NOW))
 
 
 def _group(count: int, *, told: float, ended: float) -> tuple[Any, Any, Any]:
