@@ -65,7 +65,10 @@ class Quiet:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """That an alert which is sent was over, and from when it may be known: an end moved by less is not written."""
+    """When an alert that is sent is over, and from when that may be known.
+
+    One that is said is known from then, one that comes by itself up to LEAST_MOVE sooner: less is not written.
+    """
 
     at: datetime
     from_: datetime
@@ -80,7 +83,7 @@ class Seen:
         self.situations = [(self.changed_at, situation)]
         self.answers: dict[str, list[Answer]] = defaultdict(list)
         self.ends: dict[Series, list[End]] = defaultdict(list)
-        self.holds_until: dict[Series, datetime] = {}
+        self.holds: dict[Series, End] = {}
         self.quiet: list[Quiet] = []
 
     def answered(self, rule: str, answer: Answer) -> None:
@@ -95,10 +98,10 @@ class Seen:
         """Somebody has said how long an alert holds; `until` now says that it is over."""
         if until <= now:
             self.ends[series].append(End(now, from_=now))
-        if self.holds_until.get(series, now) < now:
-            self.ends[series].append(End(self.holds_until[series], from_=self.holds_until[series] - LEAST_MOVE))
+        if series in self.holds and self.holds[series].at < now:
+            self.ends[series].append(self.holds[series])
         if surely:
-            self.holds_until[series] = until
+            self.holds[series] = End(until, from_=now if until <= now else until - LEAST_MOVE)
 
     def configured(self, situation: Situation, *, now: datetime) -> None:
         self.changed_at, self.situation = now, situation
@@ -109,7 +112,7 @@ class Seen:
     def may_fire(self, series: Series, at: datetime) -> bool:
         """Say whether an alert may begin to fire at an instant: bad then, and not seen recovered in its `for`."""
         name, instance = series
-        if series in self.holds_until:
+        if series in self.holds:
             return True
         answers = [*self._back(name, at, to=at - HOLD.get(name, NONE))]
         is_bad = any(each.at == at and each.has(instance) for each in answers)
@@ -118,10 +121,9 @@ class Seen:
     def may_be_over(self, series: Series, since: datetime, at: datetime) -> bool:
         """Say whether a firing that began at `since` can be known to be over: somebody saw, or said, that it is."""
         name, instance = series
-        if any(since <= end.at and end.from_ <= at for end in self.ends[series]):
-            return True
-        if series in self.holds_until:
-            return since <= self.holds_until[series] <= at + LEAST_MOVE
+        if series in self.holds or series in self.ends:
+            ends = [*self.ends[series], *filter(None, [self.holds.get(series)])]
+            return any(since <= end.at and end.from_ <= at for end in ends)
         answers = [*self._back(name, at, to=since)]
         bad = [each.at for each in answers if each.surely and each.has(instance)]
         return any(
@@ -133,8 +135,8 @@ class Seen:
     def is_long_over(self, series: Series, at: datetime) -> bool:
         """Say whether an alert is over for longer than it takes everybody to hear of it."""
         name, instance = series
-        if series in self.holds_until:
-            return self.holds_until[series] < at - LATE
+        if series in self.holds:
+            return self.holds[series].at < at - LATE
         answers = [*self._back(name, at)]
         well = [*takewhile(lambda answer: not answer.has(instance), answers)]
         was_bad = answers[len(well)].at if len(well) < len(answers) else _LONG_AGO
